@@ -1,0 +1,121 @@
+import Glibc
+
+/// Opens TCP connections, with a deadline, to the addresses it is permitted to.
+///
+/// Every connection of the toolkit asks here first. `SCOUT_DIAL_ONLY` (networks, separated by commas) fences a process
+/// in: tests set it to the loopback networks, so that a stray default address is trapped before a packet leaves.
+public enum Dial {
+    /// The networks this process may dial; `nil` permits all.
+    static func fence(_ environment: String?) throws(ScoutError) -> [CIDR]? {
+        guard let environment else { return nil }
+        var networks: [CIDR] = []
+        for text in environment.split(separator: ",") {
+            guard let network = CIDR(String(text)) else {
+                throw ScoutError(.usage, "SCOUT_DIAL_ONLY holds '\(text)', which is no network")
+            }
+            networks.append(network)
+        }
+        return networks
+    }
+
+    /// Checks an address against `SCOUT_DIAL_ONLY`.
+    ///
+    /// - Parameter host: a numeric address or a name; with a fence up, a name other than `localhost` is refused.
+    /// - Throws: `ScoutError` (`refused`) where the fence does not permit it.
+    public static func permit(_ host: String) throws(ScoutError) {
+        let value = getenv("SCOUT_DIAL_ONLY").map { String(cString: $0) }
+        guard let fence = try fence(value) else { return }
+        if let address = IPAddress(host == "localhost" ? "127.0.0.1" : host),
+            fence.contains(where: { $0.contains(address) })
+        {
+            return
+        }
+        throw ScoutError(.refused, "SCOUT_DIAL_ONLY does not permit a connection to \(host)")
+    }
+
+    /// Connects a TCP socket.
+    ///
+    /// - Parameters:
+    ///   - host: an address or a name.
+    ///   - port: the TCP port.
+    ///   - deadline: how long to try, over all the addresses of a name.
+    /// - Returns: a connected, non-blocking socket with `CLOEXEC` and `TCP_NODELAY`; the caller closes it.
+    /// - Throws: `ScoutError` (`unreachable`) that says which of refused, no route and no answer it was.
+    ///
+    /// Blocks the calling thread until the deadline at the most. The C functions are `getaddrinfo` and `connect`.
+    public static func tcp(host: String, port: UInt16, deadline: Duration) throws(ScoutError) -> CInt {
+        try permit(host)
+        var hints = addrinfo()
+        hints.ai_socktype = CInt(SOCK_STREAM.rawValue)
+        var list: UnsafeMutablePointer<addrinfo>?
+        let status = getaddrinfo(host, String(port), &hints, &list)
+        guard status == 0 else {
+            throw ScoutError(.unreachable, "\(host): \(String(cString: gai_strerror(status)))")
+        }
+        defer { freeaddrinfo(list) }
+
+        let end = ContinuousClock.now + deadline
+        var failure = ETIMEDOUT
+        var next = list
+        while let entry = next?.pointee {
+            next = entry.ai_next
+            switch connect(entry, until: end) {
+            case .success(let socket): return socket
+            case .failure(let code): failure = code.rawValue
+            }
+        }
+        throw unreachable(host: host, port: port, code: failure, deadline: deadline)
+    }
+
+    private struct Failure: Error { let rawValue: CInt }
+
+    private static func connect(_ entry: addrinfo, until end: ContinuousClock.Instant) -> Result<CInt, Failure> {
+        let kind = CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
+        let descriptor = socket(entry.ai_family, kind, 0)
+        guard descriptor >= 0 else { return .failure(Failure(rawValue: errno)) }
+        var on: CInt = 1
+        setsockopt(descriptor, CInt(IPPROTO_TCP), TCP_NODELAY, &on, socklen_t(MemoryLayout<CInt>.size))
+
+        var code: CInt = 0
+        if Glibc.connect(descriptor, entry.ai_addr, entry.ai_addrlen) != 0 {
+            code = errno == EINPROGRESS ? outcome(of: descriptor, until: end) : errno
+        }
+        guard code == 0 else {
+            close(descriptor)
+            return .failure(Failure(rawValue: code))
+        }
+        return .success(descriptor)
+    }
+
+    private static func outcome(of descriptor: CInt, until end: ContinuousClock.Instant) -> CInt {
+        var ready = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+        while true {
+            let left = (end - .now) / .milliseconds(1)
+            let count = poll(&ready, 1, CInt(max(left.rounded(.up), 0)))
+            if count == 0 { return ETIMEDOUT }
+            if count > 0 { break }
+            if errno != EINTR { return errno }
+        }
+        var code: CInt = 0
+        var size = socklen_t(MemoryLayout<CInt>.size)
+        return getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &code, &size) == 0 ? code : errno
+    }
+
+    private static func unreachable(host: String, port: UInt16, code: CInt, deadline: Duration) -> ScoutError {
+        switch code {
+        case ETIMEDOUT:
+            let seconds = (deadline / .seconds(1)).rounded(.up)
+            return ScoutError(
+                .unreachable, "\(host) port \(port) did not answer within \(Int(seconds)) s",
+                hint: "check that the VPN is up and that the address is right")
+        case ECONNREFUSED:
+            return ScoutError(
+                .unreachable, "\(host) port \(port) refused the connection: nothing listens there",
+                hint: "check that the address and the port are right")
+        default:
+            return ScoutError(
+                .unreachable, "\(host) port \(port): \(String(cString: strerror(code)))",
+                hint: "check that the VPN is up")
+        }
+    }
+}

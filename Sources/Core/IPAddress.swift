@@ -1,0 +1,157 @@
+public import Glibc
+
+/// An IPv4 or IPv6 address, by value.
+public struct IPAddress: Hashable, Sendable {
+    /// The address in network byte order: 4 bytes or 16.
+    public let bytes: [UInt8]
+
+    /// Reads a numeric address, as `inet_pton` does. An IPv4-mapped IPv6 address becomes the IPv4 address it stands for.
+    ///
+    /// - Parameter text: for example `10.0.3.2` or `fe80::1`; a zone (`%eth0`) is ignored.
+    /// - Returns: `nil` where the text is no numeric address; names are not looked up.
+    public init?(_ text: String) {
+        let bare = String(text.prefix { $0 != "%" })
+        var four = in_addr()
+        if inet_pton(AF_INET, bare, &four) == 1 {
+            self.init(bytes: withUnsafeBytes(of: four) { Array($0) })
+            return
+        }
+        var six = in6_addr()
+        guard inet_pton(AF_INET6, bare, &six) == 1 else { return nil }
+        self.init(bytes: withUnsafeBytes(of: six) { Array($0) })
+    }
+
+    /// Takes an address out of a socket address of `AF_INET` or `AF_INET6`.
+    ///
+    /// - Parameter storage: as filled by `accept`, `getpeername` or `getifaddrs`.
+    public init?(_ storage: UnsafePointer<sockaddr>) {
+        switch Int32(storage.pointee.sa_family) {
+        case AF_INET:
+            let address = UnsafeRawPointer(storage).loadUnaligned(as: sockaddr_in.self).sin_addr
+            self.init(bytes: withUnsafeBytes(of: address) { Array($0) })
+        case AF_INET6:
+            let address = UnsafeRawPointer(storage).loadUnaligned(as: sockaddr_in6.self).sin6_addr
+            self.init(bytes: withUnsafeBytes(of: address) { Array($0) })
+        default:
+            return nil
+        }
+    }
+
+    /// Takes an address as it stands in a packet.
+    ///
+    /// - Parameter bytes: 4 or 16 of them, in network byte order; `nil` for any other count.
+    public init?(networkOrder bytes: [UInt8]) {
+        guard bytes.count == 4 || bytes.count == 16 else { return nil }
+        self.init(bytes: bytes)
+    }
+
+    private init(bytes: [UInt8]) {
+        let mapped: [UInt8] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff]
+        self.bytes = bytes.count == 16 && bytes.starts(with: mapped) ? Array(bytes.dropFirst(12)) : bytes
+    }
+
+    /// Whether this is `0.0.0.0` or `::`, which stands for every address of a machine.
+    public var isUnspecified: Bool { bytes.allSatisfy { $0 == 0 } }
+
+    /// Lends a socket address of this address and a port, for `bind` and `connect`.
+    ///
+    /// - Parameters:
+    ///   - port: the port, in host byte order.
+    ///   - body: gets the address and its size in bytes.
+    public func withSocketAddress<Result>(
+        port: UInt16, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result
+    ) -> Result {
+        if bytes.count == 4 {
+            var storage = sockaddr_in()
+            storage.sin_family = sa_family_t(AF_INET)
+            storage.sin_port = port.bigEndian
+            withUnsafeMutableBytes(of: &storage.sin_addr) { $0.copyBytes(from: bytes) }
+            return Self.lend(&storage, body)
+        }
+        var storage = sockaddr_in6()
+        storage.sin6_family = sa_family_t(AF_INET6)
+        storage.sin6_port = port.bigEndian
+        withUnsafeMutableBytes(of: &storage.sin6_addr) { $0.copyBytes(from: bytes) }
+        return Self.lend(&storage, body)
+    }
+
+    private static func lend<Storage, Result>(
+        _ storage: inout Storage, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result
+    ) -> Result {
+        withUnsafePointer(to: &storage) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, socklen_t(MemoryLayout<Storage>.size)) }
+        }
+    }
+
+    /// Whether this is an address of 127.0.0.0/8, or ::1.
+    public var isLoopback: Bool {
+        bytes.count == 4 ? bytes[0] == 127 : bytes == [UInt8](repeating: 0, count: 15) + [1]
+    }
+}
+
+extension IPAddress: CustomStringConvertible {
+    /// The numeric text, as `inet_ntop` writes it.
+    public var description: String {
+        var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
+        let family = bytes.count == 4 ? AF_INET : AF_INET6
+        _ = bytes.withUnsafeBytes { inet_ntop(family, $0.baseAddress, &text, socklen_t(INET6_ADDRSTRLEN)) }
+        return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+}
+
+/// A network: an address and the number of leading bits that count (RFC 4632).
+public struct CIDR: Hashable, Sendable {
+    /// Any address of the network.
+    public let address: IPAddress
+    /// The number of leading bits that must agree: 0…32, or 0…128.
+    public let prefixLength: Int
+
+    /// Reads `10.1.0.0/24`, or a bare address as a network of one.
+    ///
+    /// - Returns: `nil` where the text is neither.
+    public init?(_ text: String) {
+        let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
+        guard let address = parts.first.flatMap({ IPAddress(String($0)) }) else { return nil }
+        let width = address.bytes.count * 8
+        guard let length = parts.count == 2 ? Int(parts[1]) : width, (0...width).contains(length) else { return nil }
+        self.address = address
+        self.prefixLength = length
+    }
+
+    /// Whether the address lies in this network. Addresses of the other family never do.
+    public func contains(_ other: IPAddress) -> Bool {
+        guard other.bytes.count == address.bytes.count else { return false }
+        for (index, (mine, theirs)) in zip(address.bytes, other.bytes).enumerated() {
+            let bits = min(max(prefixLength - index * 8, 0), 8)
+            let mask = UInt8(truncatingIfNeeded: 0xff00 >> bits)
+            if (mine ^ theirs) & mask != 0 { return false }
+        }
+        return true
+    }
+}
+
+extension CIDR: CustomStringConvertible {
+    /// `10.1.0.0/24`; a network of one is written as its bare address.
+    public var description: String {
+        prefixLength == address.bytes.count * 8 ? address.description : "\(address)/\(prefixLength)"
+    }
+}
+
+extension CIDR: Codable {
+    /// Reads the text that ``description`` writes.
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        let text = try container.decode(String.self)
+        guard let value = CIDR(text) else {
+            throw DecodingError.dataCorruptedError(
+                in: container, debugDescription: "not an address or network: \(text)")
+        }
+        self = value
+    }
+
+    /// Writes ``description``.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(description)
+    }
+}

@@ -1,0 +1,83 @@
+public import FoundationEssentials
+
+/// A result that is printed as one JSON object with a `schema`.
+public protocol Report: Codable, Sendable {
+    /// The name and version of its shape, for example `scout.ports/1`.
+    static var schema: String { get }
+}
+
+/// The JSON that scripts rely on, and that the two sides of a `Container` speak with each other.
+public enum JSON {
+    private struct SchemaKey: CodingKey {
+        var stringValue = "schema"
+        var intValue: Int? { nil }
+        init() {}
+        init?(stringValue: String) { self.stringValue = stringValue }
+        init?(intValue: Int) { nil }
+    }
+
+    private struct Envelope<Payload: Report>: Encodable {
+        let payload: Payload
+
+        func encode(to encoder: any Encoder) throws {
+            try payload.encode(to: encoder)
+            var container = encoder.container(keyedBy: SchemaKey.self)
+            try container.encode(Payload.schema, forKey: SchemaKey())
+        }
+    }
+
+    private struct Schema: Decodable { let schema: String }
+    private struct Failure: Codable {
+        struct Body: Codable {
+            let code: ScoutError.Code
+            let message: String
+            let hint: String?
+        }
+        let error: Body
+    }
+
+    /// One object, keys sorted, times in UTC after ISO 8601, with its `schema`.
+    public static func encode(_ report: some Report) throws -> Data {
+        try encoder().encode(Envelope(payload: report))
+    }
+
+    /// `{error:{code, message, hint?}}`.
+    public static func encode(_ error: ScoutError) throws -> Data {
+        let body = Failure.Body(code: error.code, message: error.message, hint: error.hint)
+        return try encoder().encode(Failure(error: body))
+    }
+
+    /// Reads a report, or the error that was printed in its place.
+    ///
+    /// - Throws: the `ScoutError` that the JSON carries; `protocolViolation` where it is neither.
+    public static func decode<Payload: Report>(_ type: Payload.Type, from data: Data) throws(ScoutError) -> Payload {
+        let decoder = decoder()
+        if let failure = try? decoder.decode(Failure.self, from: data) {
+            throw ScoutError(failure.error.code, failure.error.message, hint: failure.error.hint)
+        }
+        guard let found = try? decoder.decode(Schema.self, from: data) else {
+            throw ScoutError(.protocolViolation, "the answer is no JSON of scout's")
+        }
+        guard found.schema == Payload.schema, let payload = try? decoder.decode(Payload.self, from: data) else {
+            throw ScoutError(
+                .protocolViolation, "the answer is \(found.schema), not \(Payload.schema)",
+                hint: "use the same version of scout on both sides")
+        }
+        return payload
+    }
+
+    /// The encoder of every report: sorted keys, plain slashes, ISO 8601 times.
+    public static func encoder() -> JSONEncoder {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted]
+        encoder.dateEncodingStrategy = .iso8601
+        return encoder
+    }
+
+    /// The decoder that fits ``encoder()``.
+    public static func decoder() -> JSONDecoder {
+        let decoder = JSONDecoder()
+        decoder.dateDecodingStrategy = .iso8601
+        return decoder
+    }
+}

@@ -1,0 +1,78 @@
+/// The addresses, interfaces and ports of one Bitscout: every literal the toolkit knows about the network is here.
+///
+/// The presets are what `Bitscout Networking` documents, what images since 2021 use, and one where all is this machine.
+public struct Topology: Hashable, Sendable {
+    /// The name that `--topology` takes.
+    public var name: String
+    /// The LiveOS host's address on the VPN: what the expert dials.
+    public var hostVPNAddress: String
+    /// The host's VPN interface.
+    public var vpnInterface: String
+    /// The host's address towards the container.
+    public var hostContainerAddress: String
+    /// The host's interface towards the container.
+    public var containerInterface: String
+    /// The container's address.
+    public var containerAddress: String
+    /// The TCP port of the container's sshd, forwarded from the VPN.
+    public var sshPort: UInt16
+    /// The TCP port of the host's own sshd, open while the owner allows host control.
+    public var hostControlPort: UInt16
+    /// The TCP ports reserved for the expert's services.
+    public var reservedPorts: ClosedRange<UInt16>
+    /// TCP ports that are forwarded too, but not leased by this toolkit.
+    public var additionalPorts: ClosedRange<UInt16>?
+
+    /// The network of the published document; the default.
+    public static let documented = Topology(
+        name: "documented",
+        hostVPNAddress: "10.1.0.2", vpnInterface: "tap0",
+        hostContainerAddress: "10.0.3.1", containerInterface: "ve-container", containerAddress: "10.0.3.2",
+        sshPort: 22, hostControlPort: 23, reservedPorts: 2000...2009, additionalPorts: nil)
+
+    /// The network of images built since 2021.
+    public static let since2021 = Topology(
+        name: "22.04",
+        hostVPNAddress: "10.5.0.2", vpnInterface: "scout",
+        hostContainerAddress: "10.3.0.1", containerInterface: "ve-container", containerAddress: "10.3.0.2",
+        sshPort: 22, hostControlPort: 23, reservedPorts: 2000...2009, additionalPorts: 5900...5909)
+
+    /// Everything on this machine, for the demonstration and the tests.
+    public static let loopback = Topology(
+        name: "loopback",
+        hostVPNAddress: "127.0.0.1", vpnInterface: "lo",
+        hostContainerAddress: "127.0.0.1", containerInterface: "lo", containerAddress: "127.0.0.1",
+        sshPort: 22, hostControlPort: 23, reservedPorts: 2000...2009, additionalPorts: nil)
+
+    /// The presets, the default first.
+    public static let presets = [documented, since2021, loopback]
+
+    /// Finds the preset this machine is the container of: the one whose container address is on an interface.
+    ///
+    /// - Parameter interfaces: this machine's addresses; the loopback preset is never detected, it fits everywhere.
+    public static func detect(on interfaces: [NetworkInterface]) -> Topology? {
+        presets.first { preset in
+            IPAddress(preset.containerAddress).map { address in
+                !address.isLoopback && interfaces.contains { $0.address == address }
+            } ?? false
+        }
+    }
+
+    /// Whether this machine carries the container's address.
+    public func isContainer(_ interfaces: [NetworkInterface]) -> Bool {
+        guard let address = IPAddress(containerAddress) else { return false }
+        return address.isLoopback || interfaces.contains { $0.address == address }
+    }
+
+    /// The URI of an export as a client dials it (NBD URI specification).
+    ///
+    /// - Parameters:
+    ///   - host: the address to dial.
+    ///   - port: the TCP port.
+    ///   - name: the export's name, of letters, digits, `.`, `_` and `-`.
+    ///   - user: who the pre-shared key belongs to; `nil` is plain NBD.
+    public static func exportURI(host: String, port: UInt16, name: String, user: String?) -> String {
+        let bracketed = host.contains(":") ? "[\(host)]" : host
+        return user.map { "nbds://\($0)@\(bracketed):\(port)/\(name)" } ?? "nbd://\(bracketed):\(port)/\(name)"
+    }
+}

@@ -1,0 +1,23 @@
+import Core
+import Testing
+
+@Suite struct TopologyTests {
+    private func interface(_ name: String, _ address: String) throws -> NetworkInterface {
+        NetworkInterface(name: name, address: try #require(IPAddress(address)))
+    }
+
+    @Test func theDocumentsNetworkIsTheDefault() {
+        let topology = Topology.documented
+        #expect(topology.hostVPNAddress == "10.1.0.2")
+        #expect(topology.containerAddress == "10.0.3.2")
+        #expect(topology.reservedPorts == 2000...2009)
+        #expect(Topology.presets.first == topology)
+    }
+
+    @Test func theContainersAddressNamesItsNetwork() throws {
+        let lo = try interface("lo", "127.0.0.1")
+        #expect(Topology.detect(on: [lo]) == nil)
+        #expect(Topology.detect(on: [lo, try interface("eth0", "10.0.3.2")]) == .documented)
+        #expect(Topology.detect(on: [lo, try interface("host0", "10.3.0.2")]) == .since2021)
+    }
+}
