@@ -26,7 +26,12 @@ let package = Package(
         .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
     ],
     targets: [
+        .systemLibrary(name: "CLibSSH", pkgConfig: "libssh", providers: [.apt(["libssh-dev"])]),
         .target(name: "Core", dependencies: ["TOMLKit", log], swiftSettings: strict),
+        .target(name: "SSH", dependencies: ["CLibSSH"], swiftSettings: strict),
+        .target(name: "Sessions", dependencies: ["Core", "SSH"], swiftSettings: strict),
         .testTarget(name: "CoreTests", dependencies: ["Core"], swiftSettings: strict),
+        .testTarget(name: "SSHTests", dependencies: ["SSH"], swiftSettings: strict),
+        .testTarget(name: "SessionsTests", dependencies: ["Sessions", "SSH", "Core"], swiftSettings: strict),
     ]
 )

@@ -1,0 +1,146 @@
+import CLibSSH
+import Glibc
+
+/// A terminal to give to a remote command.
+public struct PseudoTerminal: Hashable, Sendable {
+    /// Its type, for the command's `TERM`.
+    public var type: String
+    /// Its width in characters.
+    public var columns: Int
+    /// Its height in characters.
+    public var rows: Int
+
+    /// - Parameters:
+    ///   - type: for the command's `TERM`, for example `xterm-256color`.
+    ///   - columns: width in characters.
+    ///   - rows: height in characters.
+    public init(type: String, columns: Int, rows: Int) {
+        self.type = type
+        self.columns = columns
+        self.rows = rows
+    }
+}
+
+/// A remote command that has been started. Close it, or end the session: it is not closed by being forgotten.
+public struct ExecChannel: Sendable {
+    /// The connection it runs over.
+    public let session: Session
+    let identifier: Int
+
+    /// Connects the command to descriptors until it has ended and the last byte is written; see
+    /// ``Session/attach(_:stdin:stdout:stderr:)``.
+    ///
+    /// - Parameters:
+    ///   - stdin: read to its end, which the command then sees; `nil` is an empty input. Stays the caller's.
+    ///   - stdout: written to; stays the caller's.
+    ///   - stderr: written to; stays the caller's. With a pseudo-terminal there is nothing for it.
+    /// - Returns: how the command ended.
+    /// - Throws: `SSHError`; `CancellationError`.
+    public func attach(stdin: CInt?, stdout: CInt, stderr: CInt) async throws -> ExitStatus {
+        try await session.attach(identifier, stdin: stdin, stdout: stdout, stderr: stderr)
+    }
+
+    /// Sends a signal to the command: `ssh_channel_request_send_signal`. The server does not say whether it obeyed.
+    ///
+    /// - Throws: `SSHError`.
+    public func send(_ signal: RemoteSignal) async throws {
+        try await session.send(signal, to: identifier)
+    }
+
+    /// Tells the command's terminal its new size: `ssh_channel_change_pty_size`.
+    ///
+    /// - Throws: `SSHError`.
+    public func resize(columns: Int, rows: Int) async throws {
+        try await session.resize(identifier, columns: columns, rows: rows)
+    }
+
+    /// Closes the channel; a command that still runs loses its input and output. Harmless when closed already.
+    public func close() async {
+        await session.closeChannel(identifier)
+    }
+}
+
+extension Session {
+    /// Starts a command, or the account's login shell.
+    ///
+    /// - Parameters:
+    ///   - command: a line for the account's shell; `nil` starts the login shell.
+    ///   - terminal: a pseudo-terminal for it.
+    ///   - deadline: how long the server may take for each of the two or three answers.
+    /// - Throws: `SSHError`, `denied` where the server refuses; `CancellationError`.
+    ///
+    /// The C functions are `ssh_channel_open_session`, `ssh_channel_request_pty_size` and `ssh_channel_request_exec`.
+    public func start(
+        _ command: String?, terminal: PseudoTerminal? = nil, deadline: Duration = .seconds(10)
+    ) async throws -> ExecChannel {
+        let operation = "starting a command"
+        guard let channel = Channel(of: try live(operation)) else {
+            throw SSHError(.denied, operation, "the session is not authenticated")
+        }
+        lastIdentifier += 1
+        let identifier = lastIdentifier
+        channels[identifier] = channel
+        do {
+            // Looked up anew each time: while this waits, close() may have freed the channel.
+            func step(_ call: (ssh_channel) -> CInt) async throws {
+                try await complete(operation, within: deadline) { _ in
+                    channels[identifier].map { call($0.handle) } ?? SSH_ERROR
+                }
+            }
+            try await step { ssh_channel_open_session($0) }
+            if let terminal {
+                let (columns, rows) = (CInt(terminal.columns), CInt(terminal.rows))
+                try await step { ssh_channel_request_pty_size($0, terminal.type, columns, rows) }
+            }
+            if let command {
+                try await step { ssh_channel_request_exec($0, command) }
+            } else {
+                try await step { ssh_channel_request_shell($0) }
+            }
+        } catch {
+            closeChannel(identifier)
+            throw error
+        }
+        return ExecChannel(session: self, identifier: identifier)
+    }
+
+    /// Starts a command, connects it to descriptors, and waits for its end.
+    ///
+    /// - Parameters:
+    ///   - command: a line for the account's shell; `nil` starts the login shell.
+    ///   - stdin: read to its end; `nil` is an empty input.
+    ///   - stdout: written to.
+    ///   - stderr: written to.
+    ///   - terminal: a pseudo-terminal for it.
+    /// - Returns: how the command ended.
+    /// - Throws: `SSHError`; `CancellationError`.
+    public func exec(
+        _ command: String?, stdin: CInt?, stdout: CInt, stderr: CInt, terminal: PseudoTerminal? = nil
+    ) async throws -> ExitStatus {
+        try await start(command, terminal: terminal).attach(stdin: stdin, stdout: stdout, stderr: stderr)
+    }
+
+    func send(_ signal: RemoteSignal, to identifier: Int) throws {
+        try request("signal", identifier) { ssh_channel_request_send_signal($0, signal.rawValue) }
+    }
+
+    func resize(_ identifier: Int, columns: Int, rows: Int) throws {
+        try request("window size", identifier) { ssh_channel_change_pty_size($0, CInt(columns), CInt(rows)) }
+    }
+
+    /// A request that the server doesn't answer.
+    private func request(_ operation: String, _ identifier: Int, _ call: (ssh_channel) -> CInt) throws(SSHError) {
+        let handle = try live(operation)
+        // A command that has just ended takes no signal, and that is nobody's fault.
+        guard let channel = channels[identifier], !channel.isClosed else { return }
+        let received = counter.pointee.in_bytes
+        guard call(channel.handle) == SSH_OK else { throw error(operation, handle, receivedBefore: received) }
+    }
+
+    func closeChannel(_ identifier: Int) {
+        guard let channel = channels.removeValue(forKey: identifier) else { return }
+        channel.free()
+        // Whoever is attached to it has to notice.
+        wakeAll()
+    }
+}

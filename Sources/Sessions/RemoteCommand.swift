@@ -1,0 +1,81 @@
+public import Core
+import Glibc
+public import SSH
+
+/// A program to run in the container, with its arguments.
+public struct RemoteCommand: Sendable {
+    /// The program and its arguments, each as it is: the remote shell expands nothing in them.
+    public let arguments: [String]
+    /// A mark in the command's environment, by which it is found when it is to get a signal.
+    let mark: String
+
+    /// The variable that carries the mark.
+    static let variable = "SCOUT_COMMAND"
+
+    /// - Parameter arguments: the program and its arguments.
+    /// - Throws: `ScoutError` (`usage`) where there is none, or one contains a zero byte.
+    public init(_ arguments: [String]) throws(ScoutError) {
+        guard !arguments.isEmpty else { throw ScoutError(.usage, "there is no command to run") }
+        guard !arguments.contains(where: { $0.utf8.contains(0) }) else {
+            throw ScoutError(.usage, "an argument contains a zero byte, which no program can be given")
+        }
+        self.arguments = arguments
+        mark = String(UInt64.random(in: .min ... .max), radix: 36)
+    }
+
+    /// The line for the remote shell: POSIX words, after the mark as an assignment.
+    ///
+    /// After an assignment no word is a keyword, and the shell becomes the program rather than its parent.
+    public var line: String {
+        "\(Self.variable)=\(mark) " + arguments.map(Self.quoted).joined(separator: " ")
+    }
+
+    /// A word that a POSIX shell reads back as the text (Shell Command Language, section 2.2).
+    public static func quoted(_ word: String) -> String {
+        let plain = Set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_@%+:,./-".utf8)
+        if !word.isEmpty, word.utf8.allSatisfy(plain.contains) { return word }
+        // On scalars: a quote with an accent behind it is still a quote to the shell.
+        var quoted = "'"
+        for scalar in word.unicodeScalars {
+            if scalar == "'" { quoted += "'\\''" } else { quoted.unicodeScalars.append(scalar) }
+        }
+        return quoted + "'"
+    }
+
+    /// Runs the command and keeps what it says; for programs, not for people.
+    ///
+    /// - Parameters:
+    ///   - session: a session that is logged in.
+    ///   - stdin: all of its input.
+    ///   - deadline: how long it may take; then it is ended.
+    /// - Returns: the status and the output. A command that failed is a result, not an error.
+    /// - Throws: `ScoutError`: `unreachable` for a lost link or the deadline, `interrupted` when the task is cancelled.
+    public func run(
+        over session: Session, stdin: [UInt8] = [], deadline: Duration
+    ) async throws(ScoutError) -> CapturedOutput {
+        do {
+            return try await session.run(line, stdin: stdin, deadline: deadline)
+        } catch {
+            // The channel is closed, but a command that neither reads nor writes doesn't notice.
+            if await session.isOpen { await signal(.kill, over: session) }
+            throw ScoutError(error, session: session)
+        }
+    }
+
+    /// Sends a signal to the command and to what it has started.
+    ///
+    /// SSH has a message for it, but `sshd` before 9.8 ignores it in sessions of root, and the expert is root. So a
+    /// second command looks for processes that carry the mark, which needs Linux and a POSIX shell at the other end.
+    ///
+    /// - Returns: whether that could be done; not whether the command obeyed.
+    @discardableResult
+    func signal(_ signal: RemoteSignal, over session: Session) async -> Bool {
+        let search = """
+            for e in /proc/[0-9]*/environ; do \
+            if grep -qsz '^\(Self.variable)=\(mark)$' "$e"; then p=${e%/environ}; kill -s \(signal.rawValue) "${p##*/}"; fi; \
+            done
+            """
+        // Also where the command's own task has been cancelled.
+        return await Task { (try? await session.run(search, deadline: .seconds(5)))?.status == .exited(0) }.value
+    }
+}

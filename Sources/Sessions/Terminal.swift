@@ -1,0 +1,86 @@
+public import Core
+import Glibc
+import Synchronization
+
+/// People answer one question at a time.
+private let oneQuestion = Mutex(())
+
+/// The terminal that a person sits at, whatever standard input and output are.
+public struct Terminal: Sendable {
+    /// The terminal's device.
+    public let path: String
+
+    /// - Parameter path: the device; `/dev/tty`, the terminal of this process, by default.
+    public init(path: String = "/dev/tty") {
+        self.path = path
+    }
+
+    /// Whether there is one: a service or a job of cron has none.
+    public var isPresent: Bool {
+        let descriptor = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC)
+        guard descriptor >= 0 else { return false }
+        defer { close(descriptor) }
+        return isatty(descriptor) == 1
+    }
+
+    /// Shows a text and reads a line.
+    ///
+    /// - Parameters:
+    ///   - text: shown as it is, but for control characters: it may come from a server nobody trusts yet.
+    ///   - echo: whether the answer is to be seen. Restored also when a signal ends the process meanwhile.
+    /// - Returns: the line without its end; `nil` where there is no terminal or the line is the end of file.
+    /// - Throws: `ScoutError` (`interrupted`) on Control-C.
+    public func ask(_ text: String, echo: Bool) async throws(ScoutError) -> String? {
+        let path = path
+        return try await blocking { oneQuestion.withLock { _ in Self.ask(text, echo: echo, path: path) } }.get()
+    }
+
+    private static func ask(_ text: String, echo: Bool, path: String) -> Result<String?, ScoutError> {
+        let descriptor = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC)
+        guard descriptor >= 0 else { return .success(nil) }
+        defer { close(descriptor) }
+        guard
+            let mode = TerminalMode(
+                descriptor,
+                change: { attributes in
+                    // Control-C comes as a byte, so that it can't end the process before the echo is back.
+                    attributes.c_lflag &= ~tcflag_t(ISIG)
+                    attributes.c_lflag |= tcflag_t(ICANON)
+                    if !echo { attributes.c_lflag &= ~tcflag_t(ECHO) }
+                    // It also has to end the line, or it would wait for Return.
+                    withUnsafeMutableBytes(of: &attributes.c_cc) { $0[Int(VEOL)] = controlC }
+                })
+        else { return .success(nil) }
+        defer { mode.restore() }
+
+        write(descriptor, printable(text))
+        var line: [UInt8] = []
+        var byte: UInt8 = 0
+        while true {
+            let count = read(descriptor, &byte, 1)
+            if count < 0, errno == EINTR { continue }
+            if count <= 0 || byte == UInt8(ascii: "\n") || byte == controlC { break }
+            line.append(byte)
+        }
+        if !echo || byte == controlC { write(descriptor, "\n") }
+        if byte == controlC { return .failure(ScoutError(.interrupted, "interrupted")) }
+        if line.isEmpty, byte != UInt8(ascii: "\n") { return .success(nil) }
+        return .success(String(decoding: line, as: UTF8.self))
+    }
+
+    private static var controlC: UInt8 { 3 }
+
+    /// A text without what could move the cursor or colour a lie.
+    static func printable(_ text: String) -> String {
+        String(
+            String.UnicodeScalarView(
+                text.unicodeScalars.map { scalar in
+                    let isControl = scalar.value < 0x20 || (0x7f..<0xa0).contains(scalar.value)
+                    return isControl && scalar != "\n" ? "?" : scalar
+                }))
+    }
+
+    private static func write(_ descriptor: CInt, _ text: String) {
+        _ = Glibc.write(descriptor, text, text.utf8.count)
+    }
+}
