@@ -27,11 +27,16 @@ let package = Package(
     ],
     targets: [
         .systemLibrary(name: "CLibSSH", pkgConfig: "libssh", providers: [.apt(["libssh-dev"])]),
+        .systemLibrary(name: "CLibNBD", pkgConfig: "libnbd", providers: [.apt(["libnbd-dev"])]),
         .target(name: "Core", dependencies: ["TOMLKit", log], swiftSettings: strict),
         .target(name: "SSH", dependencies: ["CLibSSH"], swiftSettings: strict),
+        .target(name: "NBD", dependencies: ["CLibNBD"], swiftSettings: strict),
         .target(name: "Sessions", dependencies: ["Core", "SSH"], swiftSettings: strict),
+        .target(name: "Imaging", dependencies: ["Core", "NBD", crypto], swiftSettings: strict),
         .testTarget(name: "CoreTests", dependencies: ["Core"], swiftSettings: strict),
         .testTarget(name: "SSHTests", dependencies: ["SSH"], swiftSettings: strict),
         .testTarget(name: "SessionsTests", dependencies: ["Sessions", "SSH", "Core"], swiftSettings: strict),
+        .testTarget(name: "NBDTests", dependencies: ["NBD"], swiftSettings: strict),
+        .testTarget(name: "ImagingTests", dependencies: ["Imaging", "NBD", "Core"], swiftSettings: strict),
     ]
 )

@@ -1,0 +1,218 @@
+public import Core
+import Glibc
+import NBD
+
+/// Takes an image of an NBD export: streams, hashes, writes, reads again, compares, and only then names it.
+public struct Acquisition: Sendable {
+    /// What can be chosen.
+    public struct Options: Sendable {
+        /// Read the image again from its medium and compare; `true` by default.
+        public var verify = true
+        /// How many connections, 1 by default; more only help where the line loses packets.
+        public var connections: Int?
+        /// How long the server may send nothing while it is asked for something; 30 s by default. A disk that takes
+        /// longer over a bad sector needs more.
+        public var silence = Duration.seconds(30)
+        /// The case, for the manifest.
+        public var `case` = CaseRecord()
+        /// The whole command line, for the manifest.
+        public var command = ""
+        /// The version of this program, for the manifest.
+        public var version = ""
+
+        /// The defaults.
+        public init() {}
+    }
+
+    /// What came of it. With `manifest.badRanges` not empty the image is complete, but the source was not.
+    public struct Result: Sendable {
+        /// The manifest, as it lies beside the image.
+        public let manifest: Manifest
+        /// Where the manifest lies.
+        public let manifestPath: String
+        /// The SHA-256 of the manifest file, to be recorded elsewhere.
+        public let manifestSHA256: String
+        /// Where the report for people lies.
+        public let reportPath: String
+    }
+
+    /// Computes the source's own digests at the source.
+    public typealias SourceDigests = @Sendable () async throws -> [HashAlgorithm: String]
+
+    private let uri: String
+    private let source: SourceDescription
+    private let names: PartialImage.Names
+    private let hashes: [HashAlgorithm]
+    private let options: Options
+    private let sourceDigests: SourceDigests?
+
+    /// - Parameters:
+    ///   - uri: of the export; `nbds` requires TLS.
+    ///   - source: what the caller knows of the source; its size must be the export's.
+    ///   - image: the path of the image to make. It, `IMAGE.partial`, `IMAGE.scout.json` and `IMAGE.txt` must not exist.
+    ///   - hashes: what to compute; without any, nothing can be compared later.
+    ///   - options: what can be chosen.
+    ///   - sourceDigests: started with the first byte; its results are compared with the image's.
+    public init(
+        uri: String, source: SourceDescription, image: String, hashes: [HashAlgorithm], options: Options = Options(),
+        sourceDigests: SourceDigests? = nil
+    ) {
+        self.uri = uri
+        self.source = source
+        names = PartialImage.Names(image: image)
+        self.hashes = hashes
+        self.options = options
+        self.sourceDigests = sourceDigests
+    }
+
+    /// Takes the image.
+    ///
+    /// - Parameters:
+    ///   - cancellation: ends the work within 200 ms.
+    ///   - progress: called about ten times a second, on a thread of its own.
+    /// - Returns: what came of it; the image, its manifest and its report are in place and on the medium.
+    /// - Throws: `ScoutError`. `cannotCreate`: a name is taken. `refused`: the export is writable, or TLS failed.
+    ///   `unreachable`: no connection, or a lost one. `badData`: the export is not of the source's size. `io`: disk
+    ///   full. `failed`: the image does not agree with the stream or the source. `interrupted`. What was read stays in
+    ///   `IMAGE.partial`, which the message names.
+    public func run(
+        cancellation: Cancellation, progress: @escaping @Sendable (Progress) -> Void
+    ) async throws -> Result {
+        let sourceHashing = sourceDigests.map(SourceHashing.init)
+        defer { sourceHashing?.cancel() }
+        let taken = try await PlainThread.run {
+            try take(cancellation, sourceHashing, progress)
+        }
+        do {
+            var manifest = taken.manifest
+            try await compare(&manifest, with: sourceHashing, cancellation)
+            manifest.finishedAt = Manifest.now()
+            try cancellation.check()
+            let bytes = try manifest.json()
+            try taken.image.complete(
+                manifest: bytes, report: TextReport.text(manifest, manifestBytes: bytes))
+            return Result(
+                manifest: manifest, manifestPath: names.manifest, manifestSHA256: TextReport.digest(bytes),
+                reportPath: names.report)
+        } catch let error as ScoutError {
+            throw incomplete(error)
+        }
+    }
+
+    private struct Taken: Sendable {
+        let image: PartialImage
+        let manifest: Manifest
+    }
+
+    private func take(
+        _ cancellation: Cancellation, _ sourceHashing: SourceHashing?,
+        _ progress: @escaping @Sendable (Progress) -> Void
+    ) throws(ScoutError) -> Taken {
+        try cancellation.check()
+        try names.checkFree()
+        let started = Manifest.now()
+        let export = try Export(uri, connections: options.connections, cancellation: cancellation)
+        try check(export)
+        let image = try PartialImage(names, size: export.sizeBytes)
+        do throws(ScoutError) {
+            sourceHashing?.start()
+            let clock = ContinuousClock.now
+            let writer = ImageWriter(descriptor: image.descriptor, path: names.partial)
+            var errors = ReadErrorLog()
+            let digests = try Pipeline.run(hashes, writer: writer, buffers: export.buffers) { ring throws(ScoutError) in
+                let reader = ExportReader(
+                    export.connections, ring: ring, budget: export.budget, silence: options.silence,
+                    cancellation: cancellation, progress: progress)
+                try reader.run()
+                errors = reader.errors
+            }
+            let average = rate(export.sizeBytes, since: clock)
+            try FileSystem.sync(image.descriptor, path: names.partial, cancellation: cancellation)
+            let isVerified = try verify(image, digests, cancellation, progress)
+
+            var source = source
+            source.sizeBytes = export.sizeBytes
+            source.uri = export.uri.withoutQuery
+            source.tls = export.security
+            let manifest = Manifest(
+                schema: Manifest.acquireSchema, source: source,
+                image: Manifest.Image(
+                    path: names.image, sizeBytes: export.sizeBytes, dataBytes: writer.writtenBytes,
+                    holeBytes: export.sizeBytes - writer.writtenBytes),
+                hashes: digests.reduce(into: [:]) { $0[$1.key.rawValue] = Manifest.Hash(image: $1.value) },
+                verified: isVerified, badRanges: errors.badRanges, readErrors: errors.records, interruptions: 0,
+                startedAt: started, finishedAt: started, averageBytesPerSecond: average,
+                tool: .current(version: options.version, command: options.command), case: options.case,
+                hpa: "unknown", dco: "unknown")
+            return Taken(image: image, manifest: manifest)
+        } catch {
+            throw incomplete(error)
+        }
+    }
+
+    private func check(_ export: Export) throws(ScoutError) {
+        guard export.isReadOnly else {
+            throw ScoutError(
+                .refused,
+                "the export \(export.uri.withoutQuery) can be written to; evidence is read from read-only exports",
+                hint: "serve it without --writable")
+        }
+        if let expected = source.sizeBytes, expected != export.sizeBytes {
+            throw ScoutError(
+                .badData, "the export has \(export.sizeBytes) bytes, but \(source.path) has \(expected)",
+                hint: "check that the URI is the one of this source")
+        }
+    }
+
+    private func verify(
+        _ image: PartialImage, _ digests: [HashAlgorithm: String], _ cancellation: Cancellation,
+        _ progress: @escaping @Sendable (Progress) -> Void
+    ) throws(ScoutError) -> Bool {
+        guard options.verify, !hashes.isEmpty else { return false }
+        let again = try image.reread(hashes, cancellation: cancellation, progress: progress)
+        for algorithm in HashAlgorithm.allCases where again[algorithm] != digests[algorithm] {
+            throw ScoutError(
+                .failed,
+                "the image on the disk is not what was received: \(algorithm.displayName) of the stream is "
+                    + "\(digests[algorithm] ?? "-"), of the file \(again[algorithm] ?? "-")",
+                hint: "distrust this disk; acquire again to another")
+        }
+        return true
+    }
+
+    private func compare(
+        _ manifest: inout Manifest, with sourceHashing: SourceHashing?, _ cancellation: Cancellation
+    ) async throws {
+        guard let sourceHashing else { return }
+        let digests: [HashAlgorithm: String]
+        do {
+            digests = try await sourceHashing.digests(cancellation)
+        } catch {
+            try cancellation.check()
+            manifest.sourceHashError = "\(error)"
+            return
+        }
+        for algorithm in HashAlgorithm.allCases {
+            guard let mine = manifest.hashes[algorithm.rawValue]?.image, let theirs = digests[algorithm]?.lowercased()
+            else { continue }
+            guard mine == theirs else {
+                throw ScoutError(
+                    .failed,
+                    "the image is not the source: \(algorithm.displayName) of the image is \(mine), "
+                        + "computed at the source \(theirs)",
+                    hint: manifest.badRanges.isEmpty
+                        ? "find out whether the source is in use and changes"
+                        : "the source has unreadable ranges, which a hash at the source may see otherwise")
+            }
+            manifest.hashes[algorithm.rawValue]?.source = theirs
+        }
+        if manifest.hashes.values.allSatisfy({ $0.source == nil }) {
+            manifest.sourceHashError = "the source computed none of the image's hashes"
+        }
+    }
+
+    private func incomplete(_ error: ScoutError) -> ScoutError {
+        guard FileSystem.exists(names.partial) else { return error }
+        return ScoutError(error.code, "\(error.message); what was read lies in \(names.partial)", hint: error.hint)
+    }
+}

@@ -1,0 +1,149 @@
+public import Core
+import FoundationEssentials
+import Glibc
+
+/// Images a container's evidence: has it exported for this one purpose, takes the image, and frees the port.
+public struct ContainerAcquisition: Sendable {
+    /// What can be chosen.
+    public struct Options: Sendable {
+        /// How the image is taken.
+        public var acquisition = Acquisition.Options()
+        /// Which hashes.
+        public var hashes = HashAlgorithm.standard
+        /// Have the container hash the source where it lies, at the same time, and compare.
+        public var hashAtSource = false
+
+        /// The defaults.
+        public init() {}
+    }
+
+    /// How long an export outlives an expert who has gone without a word.
+    private static let idleTimeout = Duration.seconds(600)
+
+    private let container: any Container
+    private let host: String
+    private let target: String
+    private let keyDirectory: String
+
+    /// - Parameters:
+    ///   - container: where the evidence is.
+    ///   - host: the address that the container's ports are forwarded from.
+    ///   - target: what the expert calls it, for the manifest.
+    ///   - keyDirectory: where the export's key is kept meanwhile, private to the user.
+    public init(container: any Container, host: String, target: String, keyDirectory: String) {
+        self.container = container
+        self.host = host
+        self.target = target
+        self.keyDirectory = keyDirectory
+    }
+
+    /// Takes the image. However it ends, the export is ended and its key removed.
+    ///
+    /// - Parameters:
+    ///   - source: an evidence name, or a path in the container.
+    ///   - image: the path of the image to make.
+    ///   - options: what can be chosen.
+    ///   - cancellation: ends the work early.
+    ///   - progress: called about ten times a second, on a thread of its own.
+    ///   - remark: told what the user should know and the result does not say.
+    /// - Throws: `ScoutError`, as ``Acquisition/run(cancellation:progress:)`` and ``Container/serve(_:)``.
+    public func run(
+        source: String, image: String, options: Options, cancellation: Cancellation,
+        progress: @escaping @Sendable (Progress) -> Void, remark: @Sendable (String) -> Void
+    ) async throws -> Acquisition.Result {
+        let device = try await container.evidence().devices.first { $0.name == source || $0.path == source }
+        let key = try ExportKey(in: keyDirectory)
+        defer { key.remove() }
+        var request = NBDRequest(source: source)
+        request.name = "\(Self.baseName(source))-\(key.mark)"
+        request.tls = .psk
+        request.presharedKey = key.digits
+        request.idleTimeout = Self.idleTimeout
+        let lease = try await container.serve(request)
+        let outcome: Result<Acquisition.Result, any Error>
+        do {
+            let plain = Topology.exportURI(host: host, port: lease.port, name: lease.name, user: ExportKey.user)
+            let acquisition = Acquisition(
+                uri: "\(plain)?tls-psk-file=\(key.path)", source: describe(lease, device, uri: plain), image: image,
+                hashes: options.hashes, options: options.acquisition,
+                sourceDigests: options.hashAtSource ? digests(of: source, options.hashes) : nil)
+            outcome = .success(try await acquisition.run(cancellation: cancellation, progress: progress))
+        } catch {
+            outcome = .failure(error)
+        }
+        await release(lease, remark)
+        return try outcome.get()
+    }
+
+    /// In a task of its own: a release must not be cancelled with the work it cleans up after.
+    private func release(_ lease: LeaseReport, _ remark: (String) -> Void) async {
+        let container = container
+        let ended = await Task.detached { try await container.release(.name(lease.name)) }.result
+        guard case .failure(let error) = ended else { return }
+        let minutes = Int(Self.idleTimeout / .seconds(60))
+        remark(
+            "port \(lease.port) could not be released (\(error)); the export ends by itself after \(minutes) minutes")
+    }
+
+    private func digests(of source: String, _ algorithms: [HashAlgorithm]) -> Acquisition.SourceDigests {
+        let container = container
+        return {
+            let report = try await container.hash(source, algorithms: algorithms)
+            let pairs = report.hashes.compactMap { name, value in HashAlgorithm(rawValue: name).map { ($0, value) } }
+            return Dictionary(uniqueKeysWithValues: pairs)
+        }
+    }
+
+    private func describe(_ lease: LeaseReport, _ device: EvidenceReport.Device?, uri: String) -> SourceDescription {
+        SourceDescription(
+            name: device?.name ?? Self.baseName(lease.source), path: lease.source,
+            sizeBytes: device.flatMap { UInt64(exactly: $0.sizeBytes) }, readOnly: device?.readOnly ?? lease.readOnly,
+            target: target, address: host, uri: uri, tls: lease.tls.rawValue, model: device?.model,
+            serial: device?.serial)
+    }
+
+    private static func baseName(_ path: String) -> String {
+        path.split(separator: "/").last.map(String.init) ?? path
+    }
+}
+
+/// A pre-shared key for one export, in a file as libnbd reads it.
+private struct ExportKey {
+    static let user = "scout"
+
+    /// 64 hexadecimal digits.
+    let digits: String
+    /// A few digits that name the export, and tell nothing of the key.
+    let mark: String
+    /// The file, readable by this user only.
+    let path: String
+
+    init(in directory: String) throws(ScoutError) {
+        digits = Self.random(bytes: 32)
+        mark = Self.random(bytes: 3)
+        try File.makePrivateDirectory(directory)
+        path = "\(directory)/\(mark)-\(getpid()).psk"
+        try File.replace(path, with: "\(Self.user):\(digits)\n".utf8)
+    }
+
+    func remove() {
+        unlink(path)
+    }
+
+    private static func random(bytes: Int) -> String {
+        var generator = SystemRandomNumberGenerator()
+        return (0..<bytes).map { _ in
+            let byte = UInt8.random(in: 0 ... .max, using: &generator)
+            return String(byte >> 4, radix: 16) + String(byte & 15, radix: 16)
+        }.joined()
+    }
+}
+
+extension Acquisition {
+    /// Refuses an image whose name, or a name beside it, is taken, before anybody is asked for anything.
+    ///
+    /// - Throws: `ScoutError` (`cannotCreate`).
+    public static func checkOutput(_ image: String) throws(ScoutError) {
+        try PartialImage.Names(image: image).checkFree()
+    }
+}

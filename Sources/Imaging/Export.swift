@@ -1,0 +1,64 @@
+import Core
+import Glibc
+import NBD
+
+/// An export that an image is taken of, and the connections to it.
+struct Export {
+    private static let connectDeadline = Duration.seconds(10)
+
+    let uri: NBDURI
+    let connections: [Connection]
+    /// Buffers that the pipeline should have: 16 MiB for a server on this machine, where more would only leave the
+    /// processor's cache; 64 MiB for one at the end of a long line.
+    let buffers: Int
+    /// Bytes to keep in flight: half of the buffers.
+    var budget: Int { buffers * Pipeline.bufferSize / 2 }
+
+    /// Connects.
+    ///
+    /// - Parameters:
+    ///   - text: the URI.
+    ///   - wanted: how many connections; 1 where it is `nil`, which measured best near and far, except for a line that
+    ///     loses packets. More than one only where the server promises that all see the same bytes.
+    /// - Throws: `ScoutError`: `refused` by the fence of `Dial` or for lack of TLS, `unreachable`, `interrupted`.
+    init(_ text: String, connections wanted: Int?, cancellation: Cancellation) throws(ScoutError) {
+        let wake = cancellation.wake.descriptor
+        do throws(NBDError) {
+            uri = try NBDURI(text)
+        } catch {
+            throw ScoutError(error)
+        }
+        if case .tcp(let host, _) = uri.transport { try Dial.permit(host) }
+        do throws(NBDError) {
+            let first = try Connection(uri: uri, deadline: Self.connectDeadline, wake: wake)
+            var list = [first]
+            while first.canMultiConn, list.count < wanted ?? 1 {
+                let next = try Connection(uri: uri, deadline: Self.connectDeadline, wake: wake)
+                guard next.sizeBytes == first.sizeBytes, next.isReadOnly == first.isReadOnly else {
+                    throw NBDError(.protocolViolation, "connect", "two connections show different exports")
+                }
+                list.append(next)
+            }
+            connections = list
+            buffers = Self.isNear(uri) ? 8 : 32
+        } catch {
+            throw ScoutError(error)
+        }
+    }
+
+    var sizeBytes: UInt64 { connections[0].sizeBytes }
+    var isReadOnly: Bool { connections.allSatisfy(\.isReadOnly) }
+    /// What protects the connections, as negotiated.
+    var security: String {
+        guard connections.allSatisfy(\.isEncrypted) else { return "off" }
+        return uri.pskFile == nil ? "tls" : "psk"
+    }
+
+    /// Whether the server is on this machine, where a round trip costs nothing.
+    private static func isNear(_ uri: NBDURI) -> Bool {
+        switch uri.transport {
+        case .unix: true
+        case .tcp(let host, _): host == "localhost" || IPAddress(host)?.isLoopback == true
+        }
+    }
+}

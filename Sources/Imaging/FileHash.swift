@@ -1,0 +1,40 @@
+public import Core
+import Glibc
+
+/// Hashes a device or file where it lies, reading it once.
+public enum FileHash {
+    /// Reads to the end. Nothing is written.
+    ///
+    /// - Parameters:
+    ///   - path: a block device or a regular file.
+    ///   - algorithms: which hashes.
+    ///   - cancellation: ends the work within 200 ms.
+    ///   - progress: called about ten times a second.
+    /// - Returns: the size in bytes, and digests in lower-case hexadecimal.
+    /// - Throws: `ScoutError`: `noSource`, `io`, `interrupted`.
+    ///
+    /// The C functions are `open` and `pread`.
+    public static func digests(
+        of path: String, algorithms: [HashAlgorithm], cancellation: Cancellation,
+        progress: @escaping @Sendable (Progress) -> Void
+    ) async throws -> (sizeBytes: UInt64, hashes: [HashAlgorithm: String]) {
+        try await PlainThread.run { try read(path, algorithms, cancellation, progress) }
+    }
+
+    private static func read(
+        _ path: String, _ algorithms: [HashAlgorithm], _ cancellation: Cancellation,
+        _ progress: @escaping (Progress) -> Void
+    ) throws(ScoutError) -> (sizeBytes: UInt64, hashes: [HashAlgorithm: String]) {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw ScoutError.system(.noSource, "cannot open \(path)", errno) }
+        defer { close(descriptor) }
+        let end = lseek(descriptor, 0, SEEK_END)
+        guard end >= 0 else { throw ScoutError.system(.io, "cannot tell the size of \(path)", errno) }
+        let hashes = try Pipeline.run(algorithms, writer: nil) { ring throws(ScoutError) in
+            let reader = FileReader(
+                descriptor: descriptor, path: path, size: UInt64(end), ring: ring, cancellation: cancellation)
+            try reader.run(progress: progress)
+        }
+        return (UInt64(end), hashes)
+    }
+}

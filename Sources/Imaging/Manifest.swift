@@ -1,0 +1,213 @@
+import Core
+import FoundationEssentials
+import Glibc
+import NBD
+
+/// Where an image comes from, as the caller knows it; goes into the manifest as it is.
+public struct SourceDescription: Codable, Hashable, Sendable {
+    /// The device's name, for example `evidence0`.
+    public var name: String
+    /// The path at the source.
+    public var path: String
+    /// The size that the source reported, in bytes; the export must agree.
+    public var sizeBytes: UInt64?
+    /// Whether the block device itself says that it is read-only.
+    public var readOnly: Bool?
+    /// The target's name and address.
+    public var target: String?
+    /// The address that the data came from.
+    public var address: String?
+    /// The export's URI, without secrets.
+    public var uri: String
+    /// `off` or `psk`. The acquisition replaces this by what was negotiated.
+    public var tls: String
+    /// The disk's model, where known.
+    public var model: String?
+    /// The disk's serial number, where known.
+    public var serial: String?
+
+    /// Describes a source; what is not known stays `nil`.
+    public init(
+        name: String, path: String, sizeBytes: UInt64? = nil, readOnly: Bool? = nil, target: String? = nil,
+        address: String? = nil, uri: String = "", tls: String = "off", model: String? = nil, serial: String? = nil
+    ) {
+        self.name = name
+        self.path = path
+        self.sizeBytes = sizeBytes
+        self.readOnly = readOnly
+        self.target = target
+        self.address = address
+        self.uri = uri
+        self.tls = tls
+        self.model = model
+        self.serial = serial
+    }
+}
+
+/// What the examiner says about the case; goes into the manifest as it is.
+public struct CaseRecord: Codable, Hashable, Sendable {
+    /// The case number.
+    public var number: String?
+    /// The evidence number.
+    public var evidence: String?
+    /// The examiner's name.
+    public var examiner: String?
+    /// Who typed the command.
+    public var `operator`: String?
+    /// Free text.
+    public var notes: String?
+
+    /// Records a case; what is not given stays `nil`.
+    public init(
+        number: String? = nil, evidence: String? = nil, examiner: String? = nil, operator: String? = nil,
+        notes: String? = nil
+    ) {
+        self.number = number
+        self.evidence = evidence
+        self.examiner = examiner
+        self.operator = `operator`
+        self.notes = notes
+    }
+}
+
+/// What was acquired, how, and with which result: the JSON of `acquire` and `verify`, and `IMAGE.scout.json`.
+public struct Manifest: Codable, Hashable, Sendable {
+    /// The schema of an acquisition's manifest.
+    public static let acquireSchema = "scout.acquire/1"
+    /// The schema of a verification's result.
+    public static let verifySchema = "scout.verify/1"
+
+    /// The image file.
+    public struct Image: Codable, Hashable, Sendable {
+        /// The path, as it was given.
+        public var path: String
+        /// The size of the file in bytes.
+        public var sizeBytes: UInt64
+        /// In a verification: the size that the manifest tells.
+        public var recordedSizeBytes: UInt64?
+        /// Bytes that were written; `nil` in a verification.
+        public var dataBytes: UInt64?
+        /// Bytes left as holes, which read as zeros; `nil` in a verification.
+        public var holeBytes: UInt64?
+    }
+
+    /// The values of one hash, in lower-case hexadecimal.
+    public struct Hash: Codable, Hashable, Sendable {
+        /// Of the image: as it was written, or in a verification as it was read just now.
+        public var image: String
+        /// Of the source, computed there.
+        public var source: String?
+        /// In a verification: what the manifest tells.
+        public var recorded: String?
+        /// In a verification: whether `image` and `recorded` agree.
+        public var matches: Bool?
+    }
+
+    /// What did the work.
+    public struct Tool: Codable, Hashable, Sendable {
+        /// `scout`.
+        public var name: String
+        /// Its version.
+        public var version: String
+        /// The whole command line.
+        public var command: String
+        /// The version of libnbd.
+        public var libnbd: String
+        /// The machine and its operating system.
+        public var host: String
+
+        /// Describes this program on this machine.
+        static func current(version: String, command: String) -> Tool {
+            var names = utsname()
+            uname(&names)
+            func text<T>(_ field: T) -> String {
+                withUnsafeBytes(of: field) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+            }
+            let host = [text(names.nodename), text(names.sysname), text(names.release), text(names.machine)]
+            return Tool(
+                name: "scout", version: version, command: command, libnbd: Connection.libraryVersion,
+                host: host.joined(separator: " "))
+        }
+    }
+
+    /// The schema of this object, with its version.
+    public var schema: String
+    /// Where the image comes from.
+    public var source: SourceDescription
+    /// The image file.
+    public var image: Image
+    /// By the names of `HashAlgorithm`.
+    public var hashes: [String: Hash]
+    /// Whether the image was read again from its medium, and found equal.
+    public var verified: Bool
+    /// What could not be read, and is zeros in the image.
+    public var badRanges: [BadRange]
+    /// Every read that was answered with an error.
+    public var readErrors: [ReadErrorRecord]
+    /// How often the link was lost and made again.
+    public var interruptions: Int
+    /// UTC, ISO 8601.
+    public var startedAt: String
+    /// UTC, ISO 8601.
+    public var finishedAt: String
+    /// Bytes of the image per second, holes included, while reading.
+    public var averageBytesPerSecond: UInt64
+    /// What did the work.
+    public var tool: Tool
+    /// The case.
+    public var `case`: CaseRecord
+    /// Whether the host protected area was found: `unknown`, for a network block device does not tell.
+    public var hpa: String
+    /// Whether a device configuration overlay was found: `unknown`, as above.
+    public var dco: String
+    /// Why there is no hash of the source, where one was asked for.
+    public var sourceHashError: String?
+    /// In a verification: whether the manifest is the one that the text report beside it names; `nil` without a report.
+    public var manifestMatchesReport: Bool?
+
+    /// The JSON text: sorted keys, a final newline.
+    public func json() throws -> [UInt8] {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
+        return try [UInt8](encoder.encode(self)) + [UInt8(ascii: "\n")]
+    }
+
+    /// Reads a manifest that was written by an acquisition.
+    ///
+    /// - Parameter path: `IMAGE.scout.json`.
+    /// - Throws: `ScoutError` (`badData`) where the file is missing, no manifest, or has no hash to check.
+    static func read(_ path: String) throws(ScoutError) -> (manifest: Manifest, bytes: [UInt8]) {
+        guard let bytes = FileSystem.read(path) else {
+            throw ScoutError(
+                .badData, "there is no manifest \(path)",
+                hint: "an image is verified against the manifest that its acquisition wrote beside it")
+        }
+        let manifest: Manifest
+        do {
+            manifest = try JSONDecoder().decode(Manifest.self, from: Data(bytes))
+        } catch {
+            throw ScoutError(.badData, "\(path) is no manifest of an acquisition: \(Self.reason(error))")
+        }
+        guard manifest.schema == acquireSchema else {
+            throw ScoutError(.badData, "\(path) has the schema '\(manifest.schema)', not '\(acquireSchema)'")
+        }
+        for name in manifest.hashes.keys where HashAlgorithm(rawValue: name) == nil {
+            throw ScoutError(.badData, "\(path) has a hash '\(name)' that is not known here")
+        }
+        guard !manifest.hashes.isEmpty else { throw ScoutError(.badData, "\(path) has no hash to verify against") }
+        return (manifest, bytes)
+    }
+
+    private static func reason(_ error: any Error) -> String {
+        guard let error = error as? DecodingError else { return "it cannot be read" }
+        return switch error {
+        case .keyNotFound(let key, _): "'\(key.stringValue)' is missing"
+        case .typeMismatch(_, let context), .valueNotFound(_, let context), .dataCorrupted(let context):
+            "\(context.codingPath.map(\.stringValue).joined(separator: ".")) \(context.debugDescription)"
+        @unknown default: "it cannot be read"
+        }
+    }
+
+    /// The present moment, UTC, ISO 8601.
+    static func now() -> String { Date().formatted(.iso8601) }
+}

@@ -1,0 +1,71 @@
+import Core
+import Glibc
+
+/// A stretch of the source that could not be read, and reads as zeros in the image.
+public struct BadRange: Codable, Hashable, Sendable {
+    /// Bytes from the start of the image.
+    public let offsetBytes: UInt64
+    /// Bytes.
+    public let lengthBytes: UInt64
+}
+
+/// What happened to a stretch whose read was answered with an error.
+public struct ReadErrorRecord: Codable, Hashable, Sendable {
+    /// How the stretch fared in the end.
+    public enum Outcome: String, Codable, Hashable, Sendable {
+        /// The second try read it whole.
+        case recovered
+        /// It failed twice, and was read again in smaller parts.
+        case divided
+        /// The smallest part failed as well, and zeros stand in its place.
+        case unreadable
+    }
+
+    /// Bytes from the start of the image.
+    public let offsetBytes: UInt64
+    /// Bytes; neighbours with the same fate are one record.
+    public let lengthBytes: UInt64
+    /// The system's number of the error that the server answered with.
+    public let errno: Int
+    /// The error in words.
+    public let error: String
+    /// How often each part was asked for again after its first failure.
+    public let retries: Int
+    /// How the stretch fared.
+    public let outcome: Outcome
+}
+
+/// Collects read errors; its size depends on the number of separate stretches, not of reads.
+struct ReadErrorLog {
+    private struct Kind: Hashable {
+        let outcome: ReadErrorRecord.Outcome
+        let code: CInt
+        let retries: Int
+    }
+
+    private var stretches: [Kind: RangeSet<UInt64>] = [:]
+
+    mutating func add(_ range: Range<UInt64>, _ outcome: ReadErrorRecord.Outcome, code: CInt, retries: Int) {
+        stretches[Kind(outcome: outcome, code: code, retries: retries), default: RangeSet()]
+            .insert(contentsOf: range)
+    }
+
+    /// The unreadable stretches, in order, neighbours merged.
+    var badRanges: [BadRange] {
+        var all = RangeSet<UInt64>()
+        for (kind, set) in stretches where kind.outcome == .unreadable { all.formUnion(set) }
+        return all.ranges.map { BadRange(offsetBytes: $0.lowerBound, lengthBytes: $0.upperBound - $0.lowerBound) }
+    }
+
+    /// Everything, in the order of the image.
+    var records: [ReadErrorRecord] {
+        stretches.flatMap { kind, set in
+            set.ranges.map {
+                ReadErrorRecord(
+                    offsetBytes: $0.lowerBound, lengthBytes: $0.upperBound - $0.lowerBound, errno: Int(kind.code),
+                    error: String(cString: strerror(kind.code)), retries: kind.retries, outcome: kind.outcome)
+            }
+        }
+        .sorted { ($0.offsetBytes, $0.lengthBytes) < ($1.offsetBytes, $1.lengthBytes) }
+    }
+}

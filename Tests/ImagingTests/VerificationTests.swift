@@ -1,0 +1,91 @@
+import Core
+import Foundation
+import Imaging
+import Testing
+
+@Suite struct VerificationTests {
+    private func acquired(_ size: Int = 6_000_001) async throws -> EvidenceExport {
+        let export = try await EvidenceExport(size: size, seed: 11)
+        _ = try await export.acquisition().run()
+        return export
+    }
+
+    private func verify(_ image: String) async throws -> Verification.Result {
+        try await Verification(image: image, version: "1", command: "scout verify").run(
+            cancellation: Cancellation(), progress: { _ in })
+    }
+
+    @Test func anUntouchedImageIsIntact() async throws {
+        let export = try await acquired()
+        let result = try await verify(export.image)
+        #expect(result.isIntact)
+        #expect(result.manifest.schema == "scout.verify/1")
+        #expect(result.manifest.verified)
+        #expect(result.manifest.manifestMatchesReport == true)
+        #expect(result.manifest.hashes.count == 2)
+        #expect(result.manifest.hashes.values.allSatisfy { $0.matches == true && $0.image == $0.recorded })
+    }
+
+    @Test(arguments: [0, 3_000_000, 6_000_000])
+    func oneFlippedBitIsFound(offset: Int) async throws {
+        let export = try await acquired()
+        let file = try FileHandle(forReadingFrom: URL(fileURLWithPath: export.image))
+        try file.seek(toOffset: UInt64(offset))
+        let byte = [UInt8](try #require(try file.read(upToCount: 1)))
+        try writeBytes([byte[0] ^ 0x10], to: export.image, at: offset)
+        let result = try await verify(export.image)
+        #expect(!result.isIntact && !result.manifest.verified)
+        #expect(result.manifest.hashes.values.allSatisfy { $0.matches == false })
+    }
+
+    @Test func missingAndAddedBytesAreFound() async throws {
+        let export = try await acquired()
+        truncate(export.image, 6_000_000)
+        let short = try await verify(export.image)
+        #expect(!short.isIntact)
+        #expect(short.manifest.image.sizeBytes == 6_000_000)
+        #expect(short.manifest.image.recordedSizeBytes == 6_000_001)
+        truncate(export.image, 6_000_002)
+        #expect(try await !verify(export.image).isIntact)
+    }
+
+    @Test func aChangedManifestIsFound() async throws {
+        let export = try await acquired()
+        let path = export.image + ".scout.json"
+        let old = try String(contentsOfFile: path, encoding: .utf8)
+        let digest = try coreutils(.sha256, export.image)
+        let forged = old.replacingOccurrences(of: digest, with: String(repeating: "a", count: 64))
+        try forged.write(toFile: path, atomically: false, encoding: .utf8)
+        let result = try await verify(export.image)
+        #expect(!result.isIntact)
+        #expect(result.manifest.hashes["sha256"]?.matches == false)
+        #expect(result.manifest.hashes["md5"]?.matches == true)
+
+        // A change that leaves the hashes alone shows by the report, which names the manifest's own hash.
+        try old.replacingOccurrences(of: "evidence0", with: "evidence1")
+            .write(toFile: path, atomically: false, encoding: .utf8)
+        let renamed = try await verify(export.image)
+        #expect(renamed.manifest.manifestMatchesReport == false)
+        #expect(!renamed.isIntact)
+    }
+
+    @Test func whatIsMissingHasItsOwnCode() async throws {
+        let export = try await acquired(1000)
+        #expect(await scoutError { _ = try await verify(export.image + ".none") }?.code == .noSource)
+        try FileManager.default.removeItem(atPath: export.image + ".txt")
+        #expect(try await verify(export.image).isIntact)
+        for text in ["", "{", "{}", "[1]", #"{"schema":"scout.acquire/1"}"#] {
+            try text.write(toFile: export.image + ".scout.json", atomically: false, encoding: .utf8)
+            #expect(await scoutError { _ = try await verify(export.image) }?.code == .badData)
+        }
+        try FileManager.default.removeItem(atPath: export.image + ".scout.json")
+        #expect(await scoutError { _ = try await verify(export.image) }?.code == .badData)
+    }
+
+    @Test func aManifestWithoutHashesVerifiesNothing() async throws {
+        let export = try await EvidenceExport(size: 1000)
+        let result = try await export.acquisition([]).run()
+        #expect(!result.manifest.verified)
+        #expect(await scoutError { _ = try await verify(export.image) }?.code == .badData)
+    }
+}
