@@ -32,6 +32,7 @@ let package = Package(
         .target(name: "SSH", dependencies: ["CLibSSH"], swiftSettings: strict),
         .target(name: "NBD", dependencies: ["CLibNBD"], swiftSettings: strict),
         .target(name: "Sessions", dependencies: ["Core", "SSH"], swiftSettings: strict),
+        .target(name: "Ports", dependencies: ["Core", subprocess, log], swiftSettings: strict),
         .target(name: "Imaging", dependencies: ["Core", "NBD", crypto], swiftSettings: strict),
         .testTarget(name: "CoreTests", dependencies: ["Core"], swiftSettings: strict),
         .testTarget(name: "SSHTests", dependencies: ["SSH"], swiftSettings: strict),

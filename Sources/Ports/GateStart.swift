@@ -1,0 +1,55 @@
+import Core
+import FoundationEssentials
+import Glibc
+
+/// Starts a gate as a process of its own, and waits for its word that it is at work.
+struct GateStart {
+    let spec: GateSpec
+    let lease: Lease
+    let log: String
+
+    /// - Parameter command: the words that run a gate, the program's path first.
+    /// - Returns: the gate's process id.
+    /// - Throws: `ScoutError` (`failed`) with the last line of its log.
+    func run(_ command: [String]) throws -> pid_t {
+        guard let executable = command.first else { throw ScoutError(.failed, "no command for a gate") }
+        let log = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
+        guard log >= 0 else {
+            throw ScoutError(.cannotCreate, "\(self.log): \(String(cString: strerror(errno)))")
+        }
+        defer { close(log) }
+        var word: [CInt] = [-1, -1]
+        var ready: [CInt] = [-1, -1]
+        pipe(&word)
+        pipe(&ready)
+        defer { close(ready[0]) }
+        let process = ChildProcess(
+            executable: executable, arguments: command,
+            descriptors: [
+                (word[0], GateSpec.Descriptor.spec), (log, STDOUT_FILENO), (log, STDERR_FILENO),
+                (lease.lock, GateSpec.Descriptor.lock), (lease.listener, GateSpec.Descriptor.listener),
+                (ready[1], GateSpec.Descriptor.ready),
+            ],
+            newSession: true)
+        let child = Result { () throws(ScoutError) in try process.start() }
+        close(word[0])
+        close(ready[1])
+        let bytes = Array(try JSON.encoder().encode(spec))
+        let sent = bytes.withUnsafeBytes { File.writeAll($0, to: word[1]) }
+        close(word[1])
+        let pid = try child.get()
+        guard sent, Self.isReady(ready[0], within: .seconds(5)) else {
+            ChildProcess.end(pid)
+            throw ScoutError(.failed, "the gate of port \(lease.port) did not start", hint: "see \(self.log)")
+        }
+        return pid
+    }
+
+    /// A byte is the gate's word; the end of the pipe its death.
+    private static func isReady(_ pipe: CInt, within deadline: Duration) -> Bool {
+        var waiting = pollfd(fd: pipe, events: Int16(POLLIN), revents: 0)
+        guard poll(&waiting, 1, CInt(deadline / .milliseconds(1))) == 1 else { return false }
+        var byte: UInt8 = 0
+        return read(pipe, &byte, 1) == 1
+    }
+}

@@ -1,0 +1,38 @@
+import Glibc
+import Synchronization
+
+/// Where the signal handlers write to; set once, before the handlers are installed.
+private let writeEnd = Atomic<CInt>(-1)
+
+/// Signals as bytes on a descriptor, for a `poll` loop. One per process.
+struct SignalPipe {
+    /// Readable when a signal has come.
+    let descriptor: CInt
+
+    /// Installs handlers for the signals, which stay until the process ends.
+    init(_ signals: [CInt]) {
+        var ends: [CInt] = [-1, -1]
+        pipe(&ends)
+        for end in ends {
+            _ = fcntl(end, F_SETFD, FD_CLOEXEC)
+            _ = fcntl(end, F_SETFL, O_NONBLOCK)
+        }
+        descriptor = ends[0]
+        writeEnd.store(ends[1], ordering: .sequentiallyConsistent)
+        for number in signals {
+            signal(number) { number in
+                let saved = errno
+                var byte = UInt8(truncatingIfNeeded: number)
+                _ = write(writeEnd.load(ordering: .sequentiallyConsistent), &byte, 1)
+                errno = saved
+            }
+        }
+    }
+
+    /// The signals that have come since the last call.
+    func pending() -> Set<CInt> {
+        var bytes = [UInt8](repeating: 0, count: 512)
+        let count = read(descriptor, &bytes, bytes.count)
+        return Set(bytes.prefix(max(count, 0)).map { CInt($0) })
+    }
+}
