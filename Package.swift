@@ -17,6 +17,7 @@ let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto"
 
 let package = Package(
     name: "scout",
+    products: [.executable(name: "scout", targets: ["scout"])],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
@@ -28,16 +29,31 @@ let package = Package(
     targets: [
         .systemLibrary(name: "CLibSSH", pkgConfig: "libssh", providers: [.apt(["libssh-dev"])]),
         .systemLibrary(name: "CLibNBD", pkgConfig: "libnbd", providers: [.apt(["libnbd-dev"])]),
+
         .target(name: "Core", dependencies: ["TOMLKit", log], swiftSettings: strict),
         .target(name: "SSH", dependencies: ["CLibSSH"], swiftSettings: strict),
         .target(name: "NBD", dependencies: ["CLibNBD"], swiftSettings: strict),
         .target(name: "Sessions", dependencies: ["Core", "SSH"], swiftSettings: strict),
         .target(name: "Ports", dependencies: ["Core", subprocess, log], swiftSettings: strict),
         .target(name: "Imaging", dependencies: ["Core", "NBD", crypto], swiftSettings: strict),
+
+        .executableTarget(
+            name: "scout",
+            dependencies: [
+                "Core", "Sessions", "Ports", "Imaging",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict),
+
+        .target(
+            name: "TestSupport",
+            dependencies: [subprocess, .product(name: "SystemPackage", package: "swift-system")],
+            path: "Tests/TestSupport", swiftSettings: strict),
         .testTarget(name: "CoreTests", dependencies: ["Core"], swiftSettings: strict),
         .testTarget(name: "SSHTests", dependencies: ["SSH"], swiftSettings: strict),
         .testTarget(name: "SessionsTests", dependencies: ["Sessions", "SSH", "Core"], swiftSettings: strict),
         .testTarget(name: "NBDTests", dependencies: ["NBD"], swiftSettings: strict),
         .testTarget(name: "ImagingTests", dependencies: ["Imaging", "NBD", "Core"], swiftSettings: strict),
+        .testTarget(name: "IntegrationTests", dependencies: ["Core", "TestSupport", "scout"], swiftSettings: strict),
     ]
 )

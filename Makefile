@@ -1,0 +1,50 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+SWIFT ?= swift
+BUILD := .build
+RELEASE := $(BUILD)/release/scout
+SCRIPTS := .ci/run Tests/run Tests/completions $(addprefix Tests/Lab/,lab loopback demo selftest evidence-image node install-packages)
+
+.PHONY: help build demo test bench lint format install completions packages packages-build clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: packages-build ## the release binary, .build/release/scout
+	$(SWIFT) build -c release --product scout --static-swift-stdlib
+
+demo: packages build ## image a disk through VPN and firewall in the lab (without root: over loopback)
+	Tests/Lab/demo $(RELEASE)
+
+test: packages ## every test; as root also those in the lab's network namespaces
+	Tests/run $(SWIFT)
+
+bench: packages build ## one table against the peers, measured side by side
+	Tests/Benchmarks/bench $(RELEASE)
+
+lint: packages ## swift format in strict mode, shellcheck
+	$(SWIFT) format lint --strict --recursive --configuration .swift-format Package.swift Sources Tests
+	shellcheck -x -P Tests/Lab $(SCRIPTS)
+
+format: ## rewrite the sources in our style
+	$(SWIFT) format --in-place --recursive --configuration .swift-format Package.swift Sources Tests
+
+completions: build ## generate completions/ anew
+	Tests/completions $(RELEASE) completions
+
+install: build ## scout and its completions under PREFIX
+	install -D -m 755 $(RELEASE) $(DESTDIR)$(PREFIX)/bin/scout
+	install -D -m 644 completions/scout.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/scout
+	install -D -m 644 completions/_scout $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_scout
+	install -D -m 644 completions/scout.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/scout.fish
+
+packages-build: # what building needs
+	@Tests/Lab/install-packages build
+
+packages: # what building, the lab and the benchmarks need
+	@Tests/Lab/install-packages all
+
+clean: ## remove what was built
+	rm -rf $(BUILD)

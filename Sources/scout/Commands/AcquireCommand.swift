@@ -1,0 +1,110 @@
+import ArgumentParser
+import Core
+import Imaging
+
+/// `scout acquire`: images evidence onto this machine.
+struct AcquireCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "acquire",
+        abstract: "Image evidence onto this machine, hashed, verified and recorded.",
+        discussion: """
+            Writes IMAGE, IMAGE.scout.json (the manifest) and IMAGE.txt (the same for people). Until all is proven the \
+            image is called IMAGE.partial. SOURCE may be an nbd:// or nbds:// URI, too.
+
+            Exit status 74: the image is complete, but the source had unreadable ranges, which are zeros in it.
+            """)
+
+    @Argument(
+        help: ArgumentHelp("An evidence name, a path in the container, or an NBD URI.", valueName: "SOURCE"),
+        completion: .custom { words, _, _ in Candidates.evidence(words) })
+    var source: String
+    @Argument(help: ArgumentHelp("The file to make.", valueName: "IMAGE"), completion: .file())
+    var image: String
+    @Option(help: ArgumentHelp("Which hashes: md5, sha1, sha256, sha512, or none.", valueName: "LIST"))
+    var hash = HashList(HashAlgorithm.standard)
+    @Flag(name: .customLong("no-verify"), help: "Don't read the image again and compare.") var noVerify = false
+    @Flag(help: "Have the container hash the source where it lies, and compare.") var verifySource = false
+    @Option(help: ArgumentHelp("How many connections, 1 to 16.", valueName: "N")) var connections: Int?
+    @Option(name: .customLong("case"), help: ArgumentHelp("The case's number.", valueName: "N")) var caseNumber: String?
+    @Option(help: ArgumentHelp("The item's number.", valueName: "N")) var evidence: String?
+    @Option(help: ArgumentHelp("Who examines it.", valueName: "S")) var examiner: String?
+    @Option(help: ArgumentHelp("Anything worth recording.", valueName: "S")) var notes: String?
+    @OptionGroup var global: GlobalOptions
+
+    private var isURI: Bool { source.contains("://") }
+
+    func validate() throws {
+        if let connections, !(1...16).contains(connections) { throw ValidationError("--connections is 1 to 16") }
+        if verifySource, hash.algorithms.isEmpty { throw ValidationError("--verify-source needs a hash") }
+        if verifySource, isURI { throw ValidationError("--verify-source needs a container, not a URI") }
+        if image.hasSuffix("/") { throw ValidationError("'\(image)' names a directory, not a file") }
+    }
+
+    func run() async throws {
+        let invocation = try Invocation(global)
+        try Acquisition.checkOutput(image)
+        let cancellation = try Cancellation()
+        let interrupts = Interrupts { cancellation.cancel() }
+        defer { interrupts.stop() }
+        let meter = ProgressLine(invocation.output)
+        defer { meter.finish() }
+
+        var options = ContainerAcquisition.Options()
+        options.hashes = hash.algorithms
+        options.hashAtSource = verifySource
+        options.acquisition.verify = !noVerify
+        options.acquisition.connections = connections
+        options.acquisition.version = Version.text
+        options.acquisition.command = CommandLine.arguments.joined(separator: " ")
+        options.acquisition.case = CaseRecord(
+            number: caseNumber, evidence: evidence, examiner: examiner, operator: invocation.operatorName,
+            notes: notes)
+        let result: Acquisition.Result
+        if isURI {
+            let description = SourceDescription(
+                name: source, path: source, sizeBytes: nil, readOnly: nil, target: nil, address: nil, uri: source,
+                tls: "", model: nil, serial: nil)
+            let acquisition = Acquisition(
+                uri: source, source: description, image: image, hashes: options.hashes, options: options.acquisition)
+            result = try await acquisition.run(cancellation: cancellation) { meter.show($0) }
+        } else {
+            result = try await invocation.withContainer { [options] container in
+                try await ContainerAcquisition(
+                    container: container, host: invocation.exportHost, target: invocation.placeName,
+                    keyDirectory: invocation.paths.runtimeDirectory + "/keys"
+                ).run(
+                    source: source, image: image, options: options, cancellation: cancellation,
+                    progress: { meter.show($0) }, remark: { invocation.output.remark($0) })
+            }
+        }
+        meter.finish()
+        try invocation.output.result(json: result.manifest.json()) { Self.text(result) }
+        try Self.judge(result.manifest)
+    }
+
+    private static func text(_ result: Acquisition.Result) -> String {
+        let manifest = result.manifest
+        var lines = ["\(manifest.image.path): \(manifest.image.sizeBytes) bytes from \(manifest.source.name)"]
+        for algorithm in HashAlgorithm.allCases {
+            guard let hash = manifest.hashes[algorithm.rawValue] else { continue }
+            let name = algorithm.displayName.padding(to: 8)
+            lines.append("\(name) image  \(hash.image)")
+            if let source = hash.source { lines.append("\(name) source \(source)") }
+        }
+        lines.append(manifest.verified ? "read again and verified" : "NOT read again: not verified")
+        lines.append("manifest \(result.manifestPath), SHA-256 \(result.manifestSHA256)")
+        return lines.joined(separator: "\n")
+    }
+
+    private static func judge(_ manifest: Manifest) throws(ScoutError) {
+        if let reason = manifest.sourceHashError {
+            throw ScoutError(.failed, "the image is complete, but the source could not be hashed: \(reason)")
+        }
+        guard !manifest.badRanges.isEmpty else { return }
+        let bytes = manifest.badRanges.reduce(0) { $0 + $1.lengthBytes }
+        throw ScoutError(
+            .io,
+            "the source had \(manifest.badRanges.count) unreadable ranges, \(bytes) bytes, which are zeros in the image",
+            hint: "they are listed in the manifest")
+    }
+}

@@ -1,0 +1,46 @@
+import ArgumentParser
+import Core
+import FoundationEssentials
+import Glibc
+import Sessions
+
+/// `scout exec`: one command in the container.
+struct ExecCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "exec",
+        abstract: "Run one command in the container.",
+        discussion: """
+            Its streams, signals and exit status pass through; the words reach it as they are, no shell expands them:
+
+              scout exec -- sh -c 'fdisk -l /dev/host/evidence0 | tee /tmp/table'
+            """)
+
+    @Flag(help: "Give it a terminal.") var tty = false
+    @Argument(help: ArgumentHelp("The command, after --.", valueName: "CMD")) var words: [String] = []
+    @OptionGroup var global: GlobalOptions
+
+    func validate() throws {
+        if words.isEmpty { throw ValidationError("name a command: scout exec -- CMD") }
+    }
+
+    func run() async throws {
+        let invocation = try Invocation(global)
+        guard case .remote(let target) = invocation.place else { throw Self.become(words) }
+        let command = try RemoteCommand(words)
+        let terminal = tty ? invocation.paths.environment["TERM"] ?? "dumb" : nil
+        let status = try await invocation.connector(for: target).withSession(to: invocation.address(of: target)) {
+            try await command.stream(over: $0, terminalType: terminal)
+        }
+        throw ExitCode(status)
+    }
+
+    /// Here, the process becomes the command. Returns only where that fails.
+    private static func become(_ words: [String]) -> ScoutError {
+        signal(SIGPIPE, SIG_DFL)
+        var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) }
+        arguments.append(nil)
+        execvp(words[0], arguments)
+        let code = errno
+        return ScoutError(code == ENOENT ? .noSource : .failed, "\(words[0]): \(String(cString: strerror(code)))")
+    }
+}

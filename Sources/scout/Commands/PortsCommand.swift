@@ -1,0 +1,36 @@
+import ArgumentParser
+import Core
+
+/// `scout ports`: the reserved ports and what holds them.
+struct PortsCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "ports", abstract: "Show the reserved ports: what is served, to whom, how much.")
+    @OptionGroup var global: GlobalOptions
+
+    func run() async throws {
+        let invocation = try Invocation(global)
+        let report = try await invocation.withContainer { try await $0.ports() }
+        let leases = report.ports.compactMap { $0.lease?.service }
+        Candidates.remember(leases.flatMap { [String($0.port), $0.name] }, .ports, invocation)
+        let forPeople = invocation.output.isForPeople
+        try invocation.output.result(report) { Self.table(report, forPeople: forPeople) }
+    }
+
+    private static func table(_ report: PortsReport, forPeople: Bool) -> String {
+        var table = Table("PORT", "STATE", "NAME", "SOURCE", "ALLOWED", "CLIENTS", "SENT")
+        table.rows = report.ports.map { row in
+            guard let lease = row.lease else {
+                let holder = row.process.map { "\($0.name) (pid \($0.pid))" }
+                return ["\(row.port)", row.state.rawValue, holder ?? "-", "-", "-", "-", "-"]
+            }
+            let allowed = lease.service.allow.map(\.description).joined(separator: ",")
+            let clients = lease.traffic?.clients.map(\.address).joined(separator: ",") ?? "?"
+            let sent = lease.traffic.map { Quantity.size(Int64(clamping: $0.bytesSent), forPeople: forPeople) }
+            return [
+                "\(row.port)", row.state.rawValue, lease.service.name, lease.service.source,
+                allowed.isEmpty ? "-" : allowed, clients.isEmpty ? "-" : clients, sent ?? "?",
+            ]
+        }
+        return table.text(forPeople: forPeople)
+    }
+}

@@ -1,0 +1,47 @@
+import ArgumentParser
+import Core
+import Imaging
+
+/// `scout verify`: reads an image again and compares it with its manifest.
+struct VerifyCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "verify", abstract: "Compare an image with the manifest that its acquisition wrote.",
+        discussion: "Exit status 0 only where the size and every hash agree; 1 where one does not.")
+
+    @Argument(help: ArgumentHelp("The image.", valueName: "IMAGE"), completion: .file()) var image: String
+    @OptionGroup var global: GlobalOptions
+
+    func run() async throws {
+        let invocation = try Invocation(global)
+        let cancellation = try Cancellation()
+        let interrupts = Interrupts { cancellation.cancel() }
+        defer { interrupts.stop() }
+        let meter = ProgressLine(invocation.output)
+        defer { meter.finish() }
+        let verification = Verification(
+            image: image, version: Version.text, command: CommandLine.arguments.joined(separator: " "))
+        let result = try await verification.run(cancellation: cancellation) { meter.show($0) }
+        meter.finish()
+        try invocation.output.result(json: result.manifest.json()) { Self.text(result) }
+        if !result.isIntact { throw ExitCode(1) }
+    }
+
+    private static func text(_ result: Verification.Result) -> String {
+        let image = result.manifest.image
+        var lines: [String] = []
+        if let recorded = image.recordedSizeBytes, recorded != image.sizeBytes {
+            lines.append("size     DIFFERS: \(image.sizeBytes) bytes, recorded \(recorded)")
+        }
+        for algorithm in HashAlgorithm.allCases {
+            guard let hash = result.manifest.hashes[algorithm.rawValue] else { continue }
+            let verdict = hash.matches == true ? "agrees" : "DIFFERS"
+            lines.append("\(algorithm.displayName.padding(to: 8)) \(verdict): \(hash.image)")
+            if hash.matches != true, let recorded = hash.recorded { lines.append("         recorded \(recorded)") }
+        }
+        if result.manifest.manifestMatchesReport == false {
+            lines.append("manifest DIFFERS from the one its report names")
+        }
+        lines.append(result.isIntact ? "\(image.path) is intact" : "\(image.path) is NOT what was acquired")
+        return lines.joined(separator: "\n")
+    }
+}

@@ -1,0 +1,45 @@
+import Core
+import Glibc
+import Sessions
+
+extension Invocation {
+    /// Lends the container this command works on: this machine, or the far end of a session that is closed afterwards.
+    ///
+    /// - Throws: `ScoutError` where the container can't be reached, and what the body throws.
+    func withContainer<Result: Sendable>(
+        _ body: @Sendable (any Container) async throws -> Result
+    ) async throws -> Result {
+        guard case .remote(let target) = place else {
+            return try await body(LocalContainer(topology: topology, paths: paths))
+        }
+        return try await connector(for: target).withSession(to: address(of: target)) {
+            try await body(RemoteContainer(session: $0, host: target.address.host))
+        }
+    }
+
+    /// What opens sessions with a target.
+    func connector(for target: Target) -> Connector {
+        Connector(paths: paths, identity: target.identity, acceptedHostKey: acceptedHostKey)
+    }
+
+    /// Where a target's sshd answers, with the topology's port where the target names none.
+    func address(of target: Target) -> Address {
+        var address = target.address
+        address.port = address.port ?? topology.sshPort
+        return address
+    }
+
+    /// The address that the container's reserved ports are dialled at.
+    var exportHost: String {
+        switch place {
+        case .local: topology.containerAddress
+        case .remote(let target): target.address.host
+        }
+    }
+
+    /// Who runs this command, for the record.
+    var operatorName: String {
+        if let entry = getpwuid(getuid()) { return String(cString: entry.pointee.pw_name) }
+        return "uid \(getuid())"
+    }
+}

@@ -1,0 +1,64 @@
+import ArgumentParser
+
+/// The options that every command takes, before or after its name.
+struct GlobalOptions: ParsableArguments {
+    @Option(
+        name: [.customShort("t"), .long],
+        help: ArgumentHelp(
+            "The scout to work on: a name, an address, or 'local'.", valueName: "NAME|[USER@]ADDR[:PORT]|local"),
+        completion: .custom { _, _, _ in Candidates.targets() })
+    var target: String?
+
+    @Flag(help: "Print one JSON object instead of text.")
+    var json = false
+
+    @Flag(name: .shortAndLong, help: "Say more on stderr.")
+    var verbose = false
+
+    @Flag(name: .shortAndLong, help: "Print the result only: no progress, no remarks.")
+    var quiet = false
+
+    @Option(
+        help: ArgumentHelp("The network: documented, 22.04, loopback, or one of the configuration.", valueName: "NAME"),
+        completion: .list(["documented", "22.04", "loopback"]))
+    var topology: String?
+
+    @Option(help: ArgumentHelp("The configuration file.", valueName: "FILE"), completion: .file(extensions: ["toml"]))
+    var config: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Accept an unknown host key, if this is its fingerprint.", valueName: "SHA256:…", visibility: .default))
+    var acceptHostKey: String?
+}
+
+extension GlobalOptions {
+    private static let flags: Set<String> = ["--json", "--verbose", "-v", "--quiet", "-q"]
+    private static let options: Set<String> = ["--target", "-t", "--topology", "--config", "--accept-host-key"]
+
+    /// Moves global options that stand before a command to where the parser takes them, after it.
+    ///
+    /// - Parameters:
+    ///   - words: the command line without the program's name.
+    ///   - root: the command tree.
+    static func moved(_ words: [String], root: any ParsableCommand.Type) -> [String] {
+        var leading: [String] = []
+        var path: [String] = []
+        var rest = words[...]
+        var command: any ParsableCommand.Type = root
+        while let word = rest.first {
+            if flags.contains(word) || options.contains(where: { word.hasPrefix($0 + "=") && $0.hasPrefix("--") }) {
+                leading.append(rest.removeFirst())
+            } else if options.contains(word), rest.count > 1 {
+                leading += [rest.removeFirst(), rest.removeFirst()]
+            } else if let next = command.configuration.subcommands.first(where: { $0._commandName == word }) {
+                path.append(rest.removeFirst())
+                command = next
+            } else {
+                break
+            }
+        }
+        let isLeaf = command.configuration.subcommands.isEmpty
+        return isLeaf ? path + leading + rest : words
+    }
+}

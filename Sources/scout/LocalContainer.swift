@@ -1,0 +1,71 @@
+import Core
+import FoundationEssentials
+import Imaging
+import Ports
+
+/// The container where this process runs in it.
+struct LocalContainer: Container {
+    let topology: Topology
+    let paths: Paths
+
+    func evidence() async throws -> EvidenceReport {
+        await EvidenceList(paths: paths).report(leases: try table().report().ports.compactMap { $0.lease?.service })
+    }
+
+    func serve(_ request: NBDRequest) async throws -> LeaseReport {
+        let label = "\(request.source)"
+        return try Exporter(topology: topology, paths: paths).serve(
+            request, gateCommand: [try Self.program(), "gate", label]
+        ) {
+            try ExportCheck.examine(
+                socket: $0.socket, exportName: $0.exportName, key: $0.key, readOnly: $0.readOnly,
+                sizeBytes: $0.sizeBytes)
+        }
+    }
+
+    func ports() async throws -> PortsReport {
+        try table().report()
+    }
+
+    func release(_ selection: ReleaseSelection) async throws -> ReleaseReport {
+        try table().release(selection)
+    }
+
+    func hash(_ source: String, algorithms: [HashAlgorithm]) async throws -> HashReport {
+        let found = try Source.find(source, in: paths.evidenceDirectory)
+        let cancellation = try Cancellation()
+        let digests = try await withTaskCancellationHandler {
+            try await FileHash.digests(of: found.path, algorithms: algorithms, cancellation: cancellation) { _ in }
+        } onCancel: {
+            cancellation.cancel()
+        }
+        return HashReport(
+            path: found.path, sizeBytes: Int64(digests.sizeBytes),
+            hashes: Dictionary(uniqueKeysWithValues: digests.hashes.map { ($0.key.rawValue, $0.value) }))
+    }
+
+    private func table() throws(ScoutError) -> PortTable {
+        PortTable(
+            registry: try PortRegistry(topology: topology, paths: paths), container: topology.containerAddress)
+    }
+
+    /// This very program, for the gates it starts.
+    private static func program() throws(ScoutError) -> String {
+        guard let path = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe") else {
+            throw ScoutError(.failed, "this program can't find itself in /proc")
+        }
+        return path
+    }
+
+    /// The names in the evidence directory, for completion.
+    static func evidenceNames(_ paths: Paths) -> [String] {
+        Source.names(in: paths.evidenceDirectory)
+    }
+
+    /// The leased ports and their names, for completion.
+    static func leaseNames(_ invocation: Invocation) -> [String] {
+        let container = LocalContainer(topology: invocation.topology, paths: invocation.paths)
+        let leases = (try? container.table().report().ports.compactMap { $0.lease?.service }) ?? []
+        return leases.flatMap { [String($0.port), $0.name] }
+    }
+}

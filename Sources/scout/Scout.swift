@@ -1,0 +1,39 @@
+import ArgumentParser
+import Glibc
+
+/// The whole command line.
+struct Scout: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "scout",
+        abstract: "The expert's toolkit for Bitscout: remote evidence, over the VPN, in one tool.",
+        discussion: """
+            The usual day: name the scout once, look at its evidence, image a disk.
+
+              scout target add case42 10.1.0.2 && scout evidence && scout acquire evidence0 evidence0.dd
+            """,
+        version: Version.text,
+        subcommands: [
+            TargetCommand.self, EvidenceCommand.self, AcquireCommand.self, VerifyCommand.self, HashCommand.self,
+            ServeCommand.self, PortsCommand.self, ReleaseCommand.self, ExecCommand.self, GateCommand.self,
+        ])
+}
+
+/// Parses, runs, and turns every outcome into an exit status.
+@main
+enum Main {
+    static func main() async {
+        // A peer that leaves is an error to report, not a reason to die of.
+        signal(SIGPIPE, SIG_IGN)
+        let words = GlobalOptions.moved(Array(CommandLine.arguments.dropFirst()), root: Scout.self)
+        do {
+            var command = try Scout.parseAsRoot(words)
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                try command.run()
+            }
+        } catch {
+            Failure.exit(with: error, words: words)
+        }
+    }
+}
