@@ -8,7 +8,10 @@ enum FileSystem {
     private typealias SyncFileRange = @convention(c) (CInt, Int64, Int64, UInt32) -> CInt
 
     private static let renameNoReplace: UInt32 = 1
+    private static let syncStart: UInt32 = 2
     private static let syncAndWait: UInt32 = 7
+
+    private static let syncFileRange = function("sync_file_range", as: SyncFileRange.self)
 
     /// A function of the C library that Swift's overlay does not show.
     private static func function<Signature>(_ name: String, as type: Signature.Type) -> Signature? {
@@ -50,7 +53,7 @@ enum FileSystem {
     ///
     /// The C functions are `sync_file_range` and `fsync`; only the last one counts, and its error is the verdict.
     static func sync(_ descriptor: CInt, path: String, cancellation: Cancellation? = nil) throws(ScoutError) {
-        if let cancellation, let range = function("sync_file_range", as: SyncFileRange.self) {
+        if let cancellation, let range = syncFileRange {
             var status = stat()
             let size = fstat(descriptor, &status) == 0 ? Int64(status.st_size) : 0
             let step: Int64 = 16 << 20
@@ -63,6 +66,13 @@ enum FileSystem {
             let code = errno
             throw ScoutError.system(.io, "cannot bring \(path) to its medium", code)
         }
+    }
+
+    /// Has the kernel begin to write a range to its medium, while more is still to come. Promises nothing.
+    ///
+    /// The C function is `sync_file_range` with `SYNC_FILE_RANGE_WRITE`.
+    static func startWriteback(_ descriptor: CInt, _ range: Range<UInt64>) {
+        _ = syncFileRange?(descriptor, Int64(range.lowerBound), Int64(range.count), syncStart)
     }
 
     /// Brings the names in a file's directory to the medium.

@@ -28,6 +28,8 @@ final class ImageWriter: @unchecked Sendable {
             try write(UnsafeRawBufferPointer(rebasing: bytes[run]), at: segment.offset + UInt64(run.lowerBound))
             position = run.upperBound
         }
+        // The medium works while the network does; the sync at the end finds little left to wait for.
+        FileSystem.startWriteback(descriptor, segment.offset..<segment.offset + UInt64(segment.length))
     }
 
     /// The next stretch of blocks that are not all zeros.

@@ -24,6 +24,8 @@ enum Main {
     static func main() async {
         // A peer that leaves is an error to report, not a reason to die of.
         signal(SIGPIPE, SIG_IGN)
+        // So is a file that grows past a limit (ulimit -f).
+        signal(SIGXFSZ, SIG_IGN)
         let words = GlobalOptions.moved(Array(CommandLine.arguments.dropFirst()), root: Scout.self)
         do {
             var command = try Scout.parseAsRoot(words)
