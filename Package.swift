@@ -35,6 +35,7 @@ let package = Package(
         .target(name: "NBD", dependencies: ["CLibNBD"], swiftSettings: strict),
         .target(name: "Sessions", dependencies: ["Core", "SSH"], swiftSettings: strict),
         .target(name: "Ports", dependencies: ["Core", subprocess, log], swiftSettings: strict),
+        .target(name: "Forwarding", dependencies: ["Core"], swiftSettings: strict),
         .target(name: "Imaging", dependencies: ["Core", "NBD", crypto], swiftSettings: strict),
 
         .executableTarget(
@@ -54,6 +55,9 @@ let package = Package(
         .testTarget(name: "SessionsTests", dependencies: ["Sessions", "SSH", "Core"], swiftSettings: strict),
         .testTarget(name: "NBDTests", dependencies: ["NBD"], swiftSettings: strict),
         .testTarget(name: "ImagingTests", dependencies: ["Imaging", "NBD", "Core"], swiftSettings: strict),
+        .testTarget(
+            name: "ForwardingTests", dependencies: ["Forwarding", "Core", "TestSupport"], exclude: ["Captures"],
+            swiftSettings: strict),
         .testTarget(name: "IntegrationTests", dependencies: ["Core", "TestSupport", "scout"], swiftSettings: strict),
     ]
 )

@@ -40,19 +40,18 @@ import Testing
         }
     }
 
-    @Test func writerNoticesAPeerThatStopsReading() async throws {
+    @Test func writerNoticesALinkThatStops() async throws {
         try await OpenSSHServer.with { server in
-            let socket = try server.dial()
-            // A buffer that holds less than one chunk: a `send` that waits for room would wait for ever.
-            var size: CInt = 16384
-            setsockopt(socket, SOL_SOCKET, SO_SNDBUF, &size, socklen_t(MemoryLayout<CInt>.size))
-            let session = try await server.login(over: socket, liveness: impatient)
-            let channel = try await session.start("cat >/dev/null")
-            for pid in server.connectionProcesses { kill(pid, SIGSTOP) }
-            let began = ContinuousClock.now
+            let relay = try StallingRelay(to: server)
+            defer { relay.end() }
+            let session = try await server.login(over: relay.client, liveness: impatient)
             let zeros = open("/dev/zero", O_RDONLY | O_CLOEXEC)
             defer { close(zeros) }
-            let writer = Task { try await channel.attach(stdin: zeros, stdout: 2, stderr: 2) }
+            let writer = Task { try await session.exec("cat >/dev/null", stdin: zeros, stdout: 2, stderr: 2) }
+            // Full buffers on the way: a `send` that waits for room would wait for ever.
+            try await Task.sleep(for: .milliseconds(500))
+            relay.stall()
+            let began = ContinuousClock.now
             #expect(await failure { try await writer.value }?.kind == .linkLost)
             #expect(ContinuousClock.now - began < .seconds(20))
         }

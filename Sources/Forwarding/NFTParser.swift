@@ -1,0 +1,123 @@
+import FoundationEssentials
+
+extension RuleSet {
+    /// Reads what `nft -j list ruleset` printed, for both families (libnftables-json(5)).
+    ///
+    /// Prefer `iptables-save` for rules that iptables made: here they are in good part opaque, and so `unknown`. Rules of
+    /// nft itself are read: addresses, ports, interfaces, sets, ranges, `ct state`, `dnat to` and `redirect to`.
+    ///
+    /// - Parameter text: the listing; anything else leaves ``doubts``.
+    public static func fromNFT(_ text: [UInt8]) -> (ipv4: RuleSet, ipv6: RuleSet) {
+        var parsers = (NFTParser(family: .ipv4), NFTParser(family: .ipv6))
+        guard text.count <= ListingLimits.bytes,
+            let listing = try? JSONDecoder().decode(JSONValue.self, from: Data(text)),
+            let objects = listing["nftables"]?.array
+        else {
+            parsers.0.rules.doubt("the listing is no JSON of nft's")
+            parsers.1.rules.doubt("the listing is no JSON of nft's")
+            return (parsers.0.rules, parsers.1.rules)
+        }
+        parsers.0.read(objects)
+        parsers.1.read(objects)
+        return (parsers.0.rules, parsers.1.rules)
+    }
+}
+
+/// The state of reading an nft listing for packets of one family.
+private struct NFTParser {
+    var rules: RuleSet
+    private var tables: [String: Int] = [:]
+    private var sets: [String: [JSONValue]] = [:]
+    private var chainCount = 0
+    private var ruleCount = 0
+
+    init(family: RuleSet.Family) {
+        rules = RuleSet(family: family)
+    }
+
+    /// Whether a table sees packets of this family.
+    private func concerns(_ object: JSONValue) -> Bool {
+        let family = object["family"]?.string
+        return family == "inet" || family == (rules.family == .ipv4 ? "ip" : "ip6")
+    }
+
+    private func key(_ object: JSONValue, _ name: String?) -> String {
+        "\(object["family"]?.string ?? "") \(name ?? "")"
+    }
+
+    /// Chains and sets come first: rules refer to those that are listed further down.
+    mutating func read(_ objects: [JSONValue]) {
+        for object in objects {
+            guard let (kind, content) = object.single, concerns(content) else { continue }
+            switch kind {
+            case "table": addTable(content)
+            case "chain": addChain(content)
+            case "set":
+                let name = key(content, content["table"]?.string) + " " + (content["name"]?.string ?? "")
+                sets[name] = content["elem"]?.array ?? []
+            default: break
+            }
+        }
+        for object in objects {
+            guard let (kind, content) = object.single, kind == "rule" else { continue }
+            if concerns(content) {
+                addRule(content)
+            } else if ["netdev", "bridge"].contains(content["family"]?.string) {
+                rules.doubt("rules of the family \(content["family"]?.string ?? "") see packets first")
+            }
+        }
+        rules.finish()
+    }
+
+    private mutating func addTable(_ content: JSONValue) {
+        guard rules.tables.count < ListingLimits.tables, let name = content["name"]?.string else {
+            return rules.doubt("there are more than \(ListingLimits.tables) tables")
+        }
+        tables[key(content, name)] = rules.tables.count
+        rules.tables.append(Table(name: name))
+    }
+
+    private mutating func addChain(_ content: JSONValue) {
+        guard let name = content["name"]?.string, let table = tables[key(content, content["table"]?.string)],
+            chainCount < ListingLimits.chains
+        else { return rules.doubt("a chain is in no table") }
+        chainCount += 1
+        var chain = Chain(name: name)
+        if let word = content["hook"]?.string {
+            let hooks: [String: Chain.Hook] = [
+                "prerouting": .prerouting, "input": .input, "forward": .forward, "output": .output,
+                "postrouting": .postrouting,
+            ]
+            guard let hook = hooks[word] else {
+                return rules.doubt("a chain at the hook '\(word.prefix(20))' is not understood")
+            }
+            let drops: Bool? = ["accept": false, "drop": true][content["policy"]?.string ?? "accept"]
+            chain.base = Chain.Base(
+                hook: hook, priority: content["prio"]?.integer(Int.self) ?? 0,
+                translates: content["type"]?.string == "nat",
+                drops: drops)
+        }
+        rules.tables[table].index[name] = rules.tables[table].chains.count
+        rules.tables[table].chains.append(chain)
+    }
+
+    private mutating func addRule(_ content: JSONValue) {
+        guard let table = tables[key(content, content["table"]?.string)],
+            let chain = rules.tables[table].index[content["chain"]?.string ?? ""], ruleCount < ListingLimits.rules
+        else { return rules.doubt("a rule is in no chain") }
+        ruleCount += 1
+        let statements = content["expr"]?.array ?? []
+        let prefix = key(content, content["table"]?.string) + " "
+        var reader = NFTRule(family: rules.family) { [sets] name in sets[prefix + name] }
+        for statement in statements { reader.read(statement) }
+        var rule = Rule(text: String(JSONValue.array(statements).text.prefix(500)))
+        rule.packets = reader.packets
+        rule.bytes = reader.bytes
+        rule.conditions = reader.conditions
+        rule.target = reader.target
+        if let (name, isGoto) = reader.jump {
+            rule.target = rules.tables[table].index[name].map { isGoto ? .goTo($0) : .jump($0) } ?? .notUnderstood
+        }
+        rules.tables[table].chains[chain].rules.append(rule)
+    }
+}

@@ -1,0 +1,79 @@
+public import Core
+
+/// The packet that opens a connection: what arrives at the host, as far as it is known.
+///
+/// Addresses and the source port may be sets. A rule that some of them match and some don't makes the verdict `unknown`.
+public struct Packet: Sendable {
+    /// The interface it came in by; `nil` is not known.
+    var inInterface: InterfaceName?
+    /// The interface it leaves by; `nil` is not known.
+    var outInterface: InterfaceName?
+    var source: AddressSet
+    var destination: AddressSet
+    /// Whether the destination is the host itself.
+    var isLocal: Ternary
+    var transport: UInt8
+    var sourcePorts = PortRange(range: 1024...UInt16.max)
+    var destinationPorts: PortRange
+    var tcpFlags = TCPFlags.syn
+    var icmpType: UInt8 = 8
+    /// What connection tracking says for certain, and what it may say.
+    var states: ConnectionStates = .new
+    var possibleStates: ConnectionStates = .new
+
+    /// A port, or a range that holds it.
+    struct PortRange: Sendable {
+        var range: ClosedRange<UInt16>
+        /// Whether it is the very port asked about, so that the answer may hold for its neighbours too.
+        var isAskedFor = false
+    }
+
+    /// A TCP SYN with known addresses.
+    ///
+    /// - Parameters:
+    ///   - interface: the interface it arrives at.
+    ///   - source: who sends it.
+    ///   - sourcePort: the port it comes from; `nil` is any that a client takes.
+    ///   - destination: whom it is for.
+    ///   - port: the port it is for.
+    ///   - network: tells whether that is the host itself.
+    public init(
+        tcpFrom source: IPAddress, sourcePort: UInt16? = nil, at interface: String, to destination: IPAddress,
+        port: UInt16,
+        network: HostNetwork
+    ) {
+        self.init(
+            interface: interface, source: AddressSet(source), destination: AddressSet(destination),
+            isLocal: network.local(destination.family).holds(AddressSet(destination)), port: port)
+        if let sourcePort { sourcePorts.range = sourcePort...sourcePort }
+    }
+
+    init(
+        interface: String, source: AddressSet, destination: AddressSet, isLocal: Ternary, port: UInt16,
+        transport: UInt8 = TransportProtocol.tcp
+    ) {
+        inInterface = InterfaceName(interface)
+        outInterface = InterfaceName("")
+        self.source = source
+        self.destination = destination
+        self.isLocal = isLocal
+        self.transport = transport
+        destinationPorts = PortRange(range: port...port, isAskedFor: true)
+    }
+
+    var hasPorts: Bool {
+        transport == TransportProtocol.tcp || transport == TransportProtocol.udp
+    }
+
+    /// Makes it a packet of the established connection that it opened.
+    ///
+    /// - Parameters:
+    ///   - flags: its TCP flags.
+    ///   - extra: what else is certain.
+    ///   - possible: what else may be.
+    mutating func establish(flags: UInt8, certain extra: ConnectionStates, possible: ConnectionStates) {
+        tcpFlags = flags
+        states = extra.union(.established)
+        possibleStates = states.union(possible)
+    }
+}

@@ -1,0 +1,250 @@
+/// The packet filter of a host as the kernel has it: tables, chains and rules, for packets of one family.
+///
+/// It is made by a parser, see ``init(iptablesSave:family:)`` and ``fromNFT(_:)``, and read by an ``Evaluator``. What a
+/// parser does not understand stays as a rule's exact text, and makes verdicts that hang on it `unknown`.
+public struct RuleSet: Sendable {
+    /// Which packets the rules see.
+    public enum Family: String, Hashable, Sendable {
+        case ipv4
+        case ipv6
+    }
+
+    /// Which packets the rules see.
+    public let family: Family
+    /// Why nothing certain can be said, in the user's words: a cut listing, lines that are no rules. Empty is well.
+    public internal(set) var doubts: [String] = []
+    /// Whether the listing itself says that the other back end of iptables has rules too. ``merge(_:)`` settles it.
+    public internal(set) var mentionsOtherBackEnd = false
+    var tables: [Table] = []
+
+    init(family: Family) {
+        self.family = family
+    }
+
+    /// How many rules there are.
+    public var ruleCount: Int {
+        tables.reduce(0) { $0 + $1.chains.reduce(0) { $0 + $1.rules.count } }
+    }
+
+    /// Adds the rules of the kernel's other back end: a packet passes both.
+    ///
+    /// - Parameter other: for example what `iptables-legacy-save -c` printed, beside that of `iptables-nft-save -c`.
+    public mutating func merge(_ other: RuleSet) {
+        tables += other.tables
+        doubts += other.doubts
+        mentionsOtherBackEnd = false
+    }
+}
+
+/// A table of chains that jump to each other.
+struct Table: Sendable {
+    var name: String
+    var chains: [Chain] = []
+    /// Where a chain is, by its name.
+    var index: [String: Int] = [:]
+
+    init(name: String) {
+        self.name = name
+    }
+}
+
+/// An ordered list of rules.
+struct Chain: Sendable {
+    /// Where the kernel hands packets over.
+    enum Hook: Int, CaseIterable, Sendable {
+        case prerouting, input, forward, output, postrouting
+    }
+
+    /// What makes a chain one that the kernel enters by itself.
+    struct Base: Sendable {
+        var hook: Hook
+        /// Chains of one hook run in the order of this number.
+        var priority: Int
+        /// Whether it translates addresses: such a chain sees a connection's first packet only.
+        var translates: Bool
+        /// Whether its policy is to drop; `nil` where the word is not understood.
+        var drops: Bool?
+    }
+
+    var name: String
+    var base: Base?
+    var packets: UInt64 = 0
+    var bytes: UInt64 = 0
+    var rules: [Rule] = []
+    /// For each rule the destination ports it can match at all, so that most rules are passed by with two comparisons.
+    var portHulls: [PortHull] = []
+    /// For each rule the addresses it can match at all.
+    var addressHulls: [AddressHull] = []
+
+    init(name: String, base: Base? = nil) {
+        self.name = name
+        self.base = base
+    }
+}
+
+/// The smallest range that holds every destination port a rule can match.
+struct PortHull: Sendable {
+    var low: UInt16 = 0
+    var high: UInt16 = .max
+}
+
+/// The smallest ranges that hold every address a rule can match.
+struct AddressHull: Sendable {
+    var source: ClosedRange<UInt128> = 0 ... .max
+    var destination: ClosedRange<UInt128> = 0 ... .max
+}
+
+/// One rule, with the text it was read from.
+struct Rule: Sendable {
+    /// Exactly as listed, without counters.
+    var text: String
+    var packets: UInt64 = 0
+    var bytes: UInt64 = 0
+    var conditions: [Condition] = []
+    var target = Target.continues
+
+    /// The destination ports it can match at all.
+    var portHull: PortHull {
+        var hull = PortHull()
+        for condition in conditions where !condition.negated {
+            guard case .destinationPorts(let ports) = condition.test, let first = ports.ranges.first,
+                let last = ports.ranges.last
+            else { continue }
+            hull.low = max(hull.low, first.lowerBound)
+            hull.high = min(hull.high, last.upperBound)
+        }
+        return hull
+    }
+
+    /// The addresses it can match at all.
+    var addressHull: AddressHull {
+        var hull = AddressHull()
+        for condition in conditions where !condition.negated {
+            switch condition.test {
+            case .source(let addresses): hull.source = addresses.hull ?? hull.source
+            case .destination(let addresses): hull.destination = addresses.hull ?? hull.destination
+            default: break
+            }
+        }
+        return hull
+    }
+}
+
+/// One test of a rule, possibly negated.
+struct Condition: Sendable {
+    var negated = false
+    var test: Test
+
+    enum Test: Sendable {
+        case inInterface(InterfacePattern)
+        case outInterface(InterfacePattern)
+        case source(AddressSet)
+        case destination(AddressSet)
+        /// Whether the destination is an address of this host.
+        case destinationIsLocal
+        case transport([UInt8])
+        case sourcePorts(PortSet)
+        case destinationPorts(PortSet)
+        case anyPorts(PortSet)
+        case tcpFlags(mask: UInt8, set: UInt8)
+        case states(ConnectionStates)
+        case icmp(types: ClosedRange<UInt8>, codes: ClosedRange<UInt8>)
+        /// A later fragment of a datagram; a packet that opens a connection never is one.
+        case fragment
+        case notUnderstood
+    }
+}
+
+/// What a rule does with a packet it matches.
+enum Target: Sendable {
+    case accept
+    case drop
+    case reject
+    case leave
+    case jump(Int)
+    case goTo(Int)
+    case translateDestination(AddressSet?, ports: ClosedRange<UInt16>?)
+    case redirect(ports: ClosedRange<UInt16>?)
+    case translateSource
+    /// Logs, marks, counts, or nothing at all.
+    case continues
+    case notUnderstood
+}
+
+/// What connection tracking says of a packet (`nf_conntrack_common.h`).
+struct ConnectionStates: OptionSet, Sendable {
+    let rawValue: UInt8
+    static let invalid = ConnectionStates(rawValue: 1)
+    static let new = ConnectionStates(rawValue: 2)
+    static let established = ConnectionStates(rawValue: 4)
+    static let related = ConnectionStates(rawValue: 8)
+    static let untracked = ConnectionStates(rawValue: 16)
+    static let sourceTranslated = ConnectionStates(rawValue: 32)
+    static let destinationTranslated = ConnectionStates(rawValue: 64)
+
+    init(rawValue: UInt8) {
+        self.rawValue = rawValue
+    }
+
+    /// Reads the words of `--ctstate`, `--state`, and nft's `ct state` and `ct status`.
+    ///
+    /// - Returns: `nil` where a word is none of them.
+    init?(words: some Sequence<some StringProtocol>) {
+        self = []
+        for word in words {
+            switch word.uppercased() {
+            case "INVALID": insert(.invalid)
+            case "NEW": insert(.new)
+            case "ESTABLISHED": insert(.established)
+            case "RELATED": insert(.related)
+            case "UNTRACKED": insert(.untracked)
+            case "SNAT": insert(.sourceTranslated)
+            case "DNAT": insert(.destinationTranslated)
+            default: return nil
+            }
+        }
+    }
+}
+
+/// An interface's name, or the beginning of one, packed into a number so that a comparison is one instruction.
+struct InterfacePattern: Hashable, Sendable {
+    private var value: UInt128
+    private var mask: UInt128
+    /// As written: `eth0`, or `eth+`.
+    let text: String
+
+    /// - Parameter text: a name of up to 15 bytes; a final `+` stands for any rest.
+    init?(_ text: String) {
+        var bytes = Array(text.utf8)
+        let open = bytes.last == UInt8(ascii: "+")
+        if open { bytes.removeLast() }
+        guard bytes.count <= 15 else { return nil }
+        self.text = text
+        value = Self.pack(bytes)
+        mask = open ? Self.pack([UInt8](repeating: 0xff, count: bytes.count)) : .max
+    }
+
+    /// Whether any name begins like this.
+    var isPrefix: Bool { mask != .max }
+
+    /// Whether every interface fits.
+    var fitsAll: Bool { mask == 0 }
+
+    func fits(_ name: InterfaceName) -> Bool { name.value & mask == value }
+
+    fileprivate static func pack(_ bytes: [UInt8]) -> UInt128 {
+        var value: UInt128 = 0
+        for index in 0..<16 { value = value << 8 | UInt128(index < bytes.count ? bytes[index] : 0) }
+        return value
+    }
+}
+
+/// An interface's name, packed as ``InterfacePattern`` wants it.
+struct InterfaceName: Hashable, Sendable {
+    fileprivate let value: UInt128
+
+    /// - Parameter text: what is beyond the 15 bytes the kernel allows is ignored.
+    init(_ text: String) {
+        value = InterfacePattern.pack(Array(text.utf8.prefix(15)))
+    }
+}

@@ -1,0 +1,142 @@
+import Core
+import Forwarding
+import TestSupport
+import Testing
+
+@Suite(.enabled(if: Project.hasLab, "namespaces need root"), .serialized) struct KernelAgreementTests {
+    private struct Planned {
+        var order: AgreementOrder.Case
+        var family: RuleSet.Family
+        var isObscure: Bool
+    }
+
+    private static func attempts(_ random: inout Seeded, _ family: RuleSet.Family, case number: Int) -> [AgreementOrder
+        .Attempt]
+    {
+        let all = AgreementNetwork.addresses(family)
+        return (0..<10).map { index in
+            let from = index % 2 == 0 ? "lan" : "vpn"
+            let near = all.host[index % 2]
+            return AgreementOrder.Attempt(
+                from: from,
+                to: random.pick([near, near, near, all.container[0], random.pick(all.container + all.host)]),
+                port: random.pick(AgreementNetwork.ports), sourcePort: UInt16(20000 + (number * 10 + index) % 40000))
+        }
+    }
+
+    private static func packet(_ attempt: AgreementOrder.Attempt, _ family: RuleSet.Family) throws -> Packet {
+        let all = AgreementNetwork.addresses(family)
+        return Packet(
+            tcpFrom: try #require(IPAddress(all.neighbour[attempt.from] ?? "")), sourcePort: attempt.sourcePort,
+            at: attempt.from == "lan" ? "eth0" : "tap0", to: try #require(IPAddress(attempt.to)), port: attempt.port,
+            network: AgreementNetwork.network)
+    }
+
+    /// Why verdict and kernel disagree, or `nil`.
+    private static func disagreement(_ decision: Decision, _ attempt: AgreementOrder.Attempt, _ kernel: String)
+        -> String?
+    {
+        let parts = kernel.split(separator: " ")
+        switch decision.verdict {
+        case .unknown: return nil
+        case .closed: return parts[0] == "open" ? "closed, but the kernel lets it in" : nil
+        case .open:
+            guard parts.count == 3, let port = UInt16(parts[2]) else { return "open, but the kernel says \(kernel)" }
+            let ports = decision.ports ?? attempt.port...attempt.port
+            return decision.address == String(parts[1]) && ports.contains(port)
+                ? nil : "open to \(decision.address) \(ports), but the kernel leads to \(kernel)"
+        }
+    }
+
+    @Test(.timeLimit(.minutes(30))) func randomRuleSetsDoWhatTheEvaluationSays() async throws {
+        var random = Seeded(Soak.seed)
+        let planned = (0..<(Soak.isOn ? 5000 : 360)).map { number -> Planned in
+            let family: RuleSet.Family = number % 6 == 5 ? .ipv6 : .ipv4
+            var rules = RandomRules(Seeded(random.next()), family: family, allowsObscure: number % 5 == 4)
+            let text = rules.text()
+            let order = AgreementOrder.Case(
+                backend: number % 4 == 3 ? "legacy" : "nft", ipv4: family == .ipv4 ? text : "",
+                ipv6: family == .ipv6 ? text : "", timeout: 0.15,
+                attempts: Self.attempts(&random, family, case: number))
+            return Planned(order: order, family: family, isObscure: rules.isObscure)
+        }
+        let verdicts = try await compare(planned)
+        // The sets must be worth asking: both answers are common.
+        #expect((verdicts[.open] ?? 0) > 400 && (verdicts[.closed] ?? 0) > 400, "\(verdicts)")
+    }
+
+    @Test(.timeLimit(.minutes(30))) func randomRulesOfNFTDoWhatTheEvaluationSays() async throws {
+        var random = Seeded(Soak.seed &+ 1)
+        let planned = (0..<(Soak.isOn ? 1000 : 100)).map { number -> Planned in
+            let family: RuleSet.Family = number % 4 == 3 ? .ipv6 : .ipv4
+            var rules = RandomNFT(Seeded(random.next()))
+            let order = AgreementOrder.Case(
+                backend: "native", ipv4: rules.text(), ipv6: "", timeout: 0.15,
+                attempts: Self.attempts(&random, family, case: number))
+            return Planned(order: order, family: family, isObscure: false)
+        }
+        let verdicts = try await compare(planned)
+        #expect((verdicts[.open] ?? 0) > 100 && (verdicts[.closed] ?? 0) > 100, "\(verdicts)")
+    }
+
+    /// Has the kernel try all of it, and compares; returns how often each verdict came.
+    private func compare(_ planned: [Planned]) async throws -> [Verdict: Int] {
+        var results = try await askKernel(planned.map(\.order))
+        // A busy machine may be slow to connect; what should be open gets a second, longer chance. None for the reverse.
+        let late = try planned.indices.filter { number in
+            let evaluator = Self.evaluator(results[number], planned[number].family)
+            return try zip(planned[number].order.attempts, results[number].attempts).contains { attempt, kernel in
+                let packet = try Self.packet(attempt, planned[number].family)
+                return kernel == "timeout" && evaluator.decide(packet).verdict == .open
+            }
+        }
+        if !late.isEmpty {
+            let second = try await askKernel(
+                late.map { number in
+                    var order = planned[number].order
+                    order.timeout = 1.5
+                    return order
+                })
+            for (number, result) in zip(late, second) { results[number] = result }
+        }
+        var verdicts: [Verdict: Int] = [:]
+        for (number, (plan, result)) in zip(planned, results).enumerated() {
+            #expect(result.error == nil, "case \(number): \(result.error ?? "")")
+            let evaluator = Self.evaluator(result, plan.family)
+            let nft = Self.nftEvaluator(result, plan.family)
+            for (attempt, kernel) in zip(plan.order.attempts, result.attempts) {
+                let decision = evaluator.decide(try Self.packet(attempt, plan.family))
+                verdicts[decision.verdict, default: 0] += 1
+                let wrong = Self.disagreement(decision, attempt, kernel)
+                let place = "case \(number), \(attempt)"
+                #expect(
+                    wrong == nil, "\(place): \(wrong ?? "") [\(decision.reason)]\n\(Self.listing(result, plan.family))")
+                #expect(
+                    plan.isObscure || decision.verdict != .unknown,
+                    "\(place): \(decision.reason)\n\(Self.listing(result, plan.family))")
+                // What iptables made is in part opaque to nft: it may know less, but nothing else.
+                guard let second = try nft?.decide(Self.packet(attempt, plan.family)) else { continue }
+                let other = Self.disagreement(second, attempt, kernel)
+                #expect(other == nil, "\(place), as nft: \(other ?? "") [\(second.reason)]\n\(result.nft)")
+            }
+        }
+        return verdicts
+    }
+
+    private static func evaluator(_ result: AgreementAnswer.Result, _ family: RuleSet.Family) -> Evaluator {
+        let listing = family == .ipv4 ? result.ipv4 : result.ipv6
+        if listing.isEmpty, let nft = nftEvaluator(result, family) { return nft }
+        return Evaluator(ruleSet(listing, family: family), on: AgreementNetwork.network)
+    }
+
+    private static func nftEvaluator(_ result: AgreementAnswer.Result, _ family: RuleSet.Family) -> Evaluator? {
+        if result.nft.isEmpty { return nil }
+        let native = RuleSet.fromNFT(Array(result.nft.utf8))
+        return Evaluator(family == .ipv4 ? native.ipv4 : native.ipv6, on: AgreementNetwork.network)
+    }
+
+    private static func listing(_ result: AgreementAnswer.Result, _ family: RuleSet.Family) -> String {
+        let listing = family == .ipv4 ? result.ipv4 : result.ipv6
+        return listing.isEmpty ? result.nft : listing
+    }
+}

@@ -1,0 +1,55 @@
+import Glibc
+import Synchronization
+
+/// A TCP relay to a server that can stop, as a link does: connections stay, and nothing moves any more.
+///
+/// Its buffers are small, so that a sender notices at once.
+final class StallingRelay: Sendable {
+    /// The end to talk SSH over.
+    let client: CInt
+    private let isStalled = Atomic(false)
+    private let isOver = Atomic(false)
+
+    init(to server: OpenSSHServer) throws {
+        let (listener, port) = OpenSSHServer.listen(server.address)
+        var size: CInt = 4096
+        setsockopt(listener, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<CInt>.size))
+        client = try OpenSSHServer.dial(server.address, port)
+        setsockopt(client, SOL_SOCKET, SO_SNDBUF, &size, socklen_t(MemoryLayout<CInt>.size))
+        let inner = accept(listener, nil, nil)
+        close(listener)
+        let outer = try server.dial()
+        Thread.detach { [self] in
+            relay(inner, outer)
+            close(inner)
+            close(outer)
+        }
+    }
+
+    func stall() { isStalled.store(true, ordering: .sequentiallyConsistent) }
+    func end() { isOver.store(true, ordering: .sequentiallyConsistent) }
+
+    private func relay(_ inner: CInt, _ outer: CInt) {
+        var chunk = [UInt8](repeating: 0, count: 4096)
+        while !isOver.load(ordering: .sequentiallyConsistent) {
+            if isStalled.load(ordering: .sequentiallyConsistent) {
+                usleep(10_000)
+                continue
+            }
+            var ready = [inner, outer].map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+            guard poll(&ready, 2, 10) > 0 else { continue }
+            for (index, entry) in ready.enumerated() where entry.revents != 0 {
+                let count = read(entry.fd, &chunk, chunk.count)
+                if count <= 0 { return }
+                var sent = 0
+                while sent < count {
+                    let more = chunk.withUnsafeBytes {
+                        write(index == 0 ? outer : inner, $0.baseAddress?.advanced(by: sent), count - sent)
+                    }
+                    if more <= 0 { return }
+                    sent += more
+                }
+            }
+        }
+    }
+}
