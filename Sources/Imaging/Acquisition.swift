@@ -117,7 +117,7 @@ public struct Acquisition: Sendable {
         do throws(ScoutError) {
             sourceHashing?.start()
             let clock = ContinuousClock.now
-            let writer = ImageWriter(descriptor: image.descriptor, path: names.partial)
+            let writer = ImageWriter(image)
             var errors = ReadErrorLog()
             let digests = try Pipeline.run(hashes, writer: writer, buffers: export.buffers) { ring throws(ScoutError) in
                 let reader = ExportReader(

@@ -30,7 +30,7 @@ public enum FileHash {
         defer { close(descriptor) }
         let end = lseek(descriptor, 0, SEEK_END)
         guard end >= 0 else { throw ScoutError.system(.io, "cannot tell the size of \(path)", errno) }
-        let hashes = try Pipeline.run(algorithms, writer: nil) { ring throws(ScoutError) in
+        let hashes = try Pipeline.run(algorithms) { ring throws(ScoutError) in
             let reader = FileReader(
                 descriptor: descriptor, path: path, size: UInt64(end), ring: ring, cancellation: cancellation)
             try reader.run(progress: progress)

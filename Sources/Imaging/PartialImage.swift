@@ -25,6 +25,8 @@ final class PartialImage: Sendable {
     let names: Names
     let size: UInt64
     let descriptor: CInt
+    /// For writes past the page cache; `nil` where that would not pay.
+    let directDescriptor: CInt?
 
     /// Creates the file with its full size, all of it one hole.
     ///
@@ -49,9 +51,13 @@ final class PartialImage: Sendable {
                 .cannotCreate, "the file system cannot hold a file of \(size) bytes at \(names.partial)", code,
                 hint: "choose another disk")
         }
+        directDescriptor = FileSystem.openDirect(names.partial, as: descriptor)
     }
 
-    deinit { close(descriptor) }
+    deinit {
+        close(descriptor)
+        if let directDescriptor { close(directDescriptor) }
+    }
 
     /// Reads the file again from its medium and hashes it.
     ///
@@ -61,7 +67,7 @@ final class PartialImage: Sendable {
     ) throws(ScoutError) -> [HashAlgorithm: String] {
         posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED)
         posix_fadvise(descriptor, 0, 0, POSIX_FADV_SEQUENTIAL)
-        return try Pipeline.run(algorithms, writer: nil) { ring throws(ScoutError) in
+        return try Pipeline.run(algorithms) { ring throws(ScoutError) in
             let reader = FileReader(
                 descriptor: descriptor, path: names.partial, size: size, ring: ring, cancellation: cancellation)
             try reader.run(progress: progress)

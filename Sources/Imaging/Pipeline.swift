@@ -15,7 +15,7 @@ enum Pipeline {
     /// - Returns: lower-case hexadecimal digests.
     /// - Throws: what the producer or the first failing thread threw. No thread is left running.
     static func run(
-        _ algorithms: [HashAlgorithm], writer: ImageWriter?, buffers: Int = 8,
+        _ algorithms: [HashAlgorithm], writer: ImageWriter? = nil, buffers: Int = 8,
         _ produce: (Ring) throws(ScoutError) -> Void
     ) throws(ScoutError) -> [HashAlgorithm: String] {
         let groups = HashGroup.split(algorithms)

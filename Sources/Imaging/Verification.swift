@@ -60,7 +60,7 @@ public struct Verification: Sendable {
         posix_fadvise(descriptor, 0, 0, POSIX_FADV_SEQUENTIAL)
         let size = UInt64(status.st_size)
         let algorithms = HashAlgorithm.allCases.filter { recorded.hashes[$0.rawValue] != nil }
-        let digests = try Pipeline.run(algorithms, writer: nil) { ring throws(ScoutError) in
+        let digests = try Pipeline.run(algorithms) { ring throws(ScoutError) in
             let reader = FileReader(
                 descriptor: descriptor, path: image, size: size, ring: ring, cancellation: cancellation)
             try reader.run(progress: progress)

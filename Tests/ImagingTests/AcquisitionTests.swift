@@ -32,6 +32,18 @@ import Testing
         #expect(!result.manifest.verified)
     }
 
+    /// In memory there is only the page cache; on most disks long runs go past it.
+    @Test(arguments: 9...12 as ClosedRange<UInt64>)
+    func theFileSystemMakesNoDifference(seed: UInt64) async throws {
+        let export = try await EvidenceExport(size: 23_456_789, seed: seed)
+        let image = "/dev/shm/scout-test-\(getpid())-\(seed).dd"
+        defer { for end in ["", ".scout.json", ".txt", ".partial"] { unlink(image + end) } }
+        _ = try await export.acquisition([.sha256]).run()
+        _ = try await export.acquisition([.sha256], image: image).run()
+        #expect(try areEqual(export.source, image))
+        #expect(try areEqual(export.image, image))
+    }
+
     /// A server that knows no holes sends the zeros; the image has the holes all the same.
     @Test func zerosBecomeHolesWhoeverFindsThem() async throws {
         let size = 64 << 20
