@@ -35,13 +35,13 @@ let package = Package(
         .target(name: "NBD", dependencies: ["CLibNBD"], swiftSettings: strict),
         .target(name: "Sessions", dependencies: ["Core", "SSH"], swiftSettings: strict),
         .target(name: "Ports", dependencies: ["Core", subprocess, log], swiftSettings: strict),
-        .target(name: "Forwarding", dependencies: ["Core"], swiftSettings: strict),
+        .target(name: "Forwarding", dependencies: ["Core", subprocess], swiftSettings: strict),
         .target(name: "Imaging", dependencies: ["Core", "NBD", crypto], swiftSettings: strict),
 
         .executableTarget(
             name: "scout",
             dependencies: [
-                "Core", "Sessions", "Ports", "Imaging",
+                "Core", "Sessions", "Ports", "Forwarding", "Imaging",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),

@@ -1,3 +1,5 @@
+import Core
+
 /// One way that a connection may go: with rules that are not understood there are several.
 struct Course {
     /// Which packet of the connection is on its way.

@@ -1,9 +1,4 @@
-/// Whether a connection comes through.
-public enum Verdict: String, Codable, Hashable, Sendable {
-    case open
-    case closed
-    case unknown
-}
+public import Core
 
 /// A rule as a person finds it: where it stands, its text, and what it has counted.
 public struct RuleReference: Hashable, Sendable {

@@ -1,3 +1,5 @@
+import Core
+
 /// Asks one question for all ports: what becomes of a connection from here to there.
 ///
 /// Each answer holds for a range of ports, as far as no rule tells them apart; so all 65,535 cost about as much as the

@@ -1,5 +1,11 @@
-public import Core
 public import FoundationEssentials
+
+/// Whether a connection comes through.
+public enum Verdict: String, Codable, Hashable, Sendable {
+    case open
+    case closed
+    case unknown
+}
 
 /// What the host forwards to the container, from the VPN and from the owner's network, and what else can be reached.
 public struct ForwardsReport: Report, Hashable {
