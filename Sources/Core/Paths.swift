@@ -40,6 +40,15 @@ public struct Paths: Sendable {
     /// The directory the container shares with its host.
     public var sharedDirectory: String { "/var/host/ipc" }
 
+    /// The host's side: its switches and the owner's rules. `SCOUT_HOST_DIR`, or `/etc/scout`.
+    public var hostDirectory: String { value("SCOUT_HOST_DIR") ?? "/etc/scout" }
+
+    /// The socket of the host's agent: `SCOUT_HOST_SOCKET`, or one in ``sharedDirectory``.
+    public var hostSocket: String { value("SCOUT_HOST_SOCKET") ?? sharedDirectory + "/scout.sock" }
+
+    /// Where that same directory is on the host.
+    public var sharedDirectoryOnHost: String { "/opt/container/ipc" }
+
     /// The configuration: `SCOUT_CONFIG`, or `~/.config/scout/config.toml`.
     public var configurationFile: String { value("SCOUT_CONFIG") ?? home + "/.config/scout/config.toml" }
 

@@ -1,6 +1,8 @@
 public import Core
+import FoundationEssentials
+import Glibc
 
-/// An owner's additions to the firewall: one file of ``directory``, read at each apply and never written.
+/// An owner's additions to the firewall: one file of `firewall.d`, read at each apply and never written.
 ///
 /// The files are named `NAME.ipv4` or `NAME.ipv6` and merged in the order of their names. Each is a piece of input for
 /// `iptables-restore`: a table (`*filter` or `*nat`), chains of its own (`:MY_CHAIN - [0:0]`), rules (`-A …`) and
@@ -18,8 +20,8 @@ public import Core
 /// What such a rule forwards is let through FORWARD only by a rule in `CUSTOM_FORWARD`. All other chains, and every other
 /// command, are refused, so that the policy above stays whole whatever the files say. IPv6 has `*filter` only.
 public struct CustomRules: Hashable, Sendable {
-    /// Where the files are.
-    public static let directory = "/etc/scout/firewall.d"
+    /// Where the files are, below the host's directory (``Paths/hostDirectory``).
+    static let directory = "firewall.d"
 
     /// A declared chain, or a rule.
     struct Line: Hashable, Sendable {
@@ -87,6 +89,32 @@ public struct CustomRules: Hashable, Sendable {
         }
         self.family = family
         self.lines = lines
+    }
+
+    /// Reads every file of the directory; there may be none.
+    ///
+    /// - Throws: `ScoutError`: `badData` for a line that is not allowed and for a file of another name, `refused` for a
+    ///   file that others than its owner may write to, `io`.
+    static func load(_ paths: Paths) throws(ScoutError) -> [CustomRules] {
+        let directory = paths.hostDirectory + "/" + directory
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
+        var found: [CustomRules] = []
+        for name in names.sorted() where !name.hasPrefix(".") && !name.hasSuffix("~") {
+            let path = "\(directory)/\(name)"
+            guard let family = name.split(separator: ".").last.flatMap({ RuleSet.Family(rawValue: String($0)) }) else {
+                throw ScoutError(
+                    .badData, "\(path) is for neither IPv4 nor IPv6", hint: "name it NAME.ipv4 or NAME.ipv6")
+            }
+            var status = stat()
+            guard stat(path, &status) == 0, status.st_mode & 0o022 == 0,
+                status.st_uid == 0 || status.st_uid == geteuid()
+            else {
+                throw ScoutError(.refused, "\(path) can be written by others than root", hint: "chmod go-w \(path)")
+            }
+            let text = String(decoding: try File.read(path) ?? [], as: UTF8.self)
+            found.append(try CustomRules(text, family: family, name: path))
+        }
+        return found
     }
 
     /// The chains that ours jump to.

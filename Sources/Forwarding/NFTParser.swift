@@ -6,9 +6,14 @@ extension RuleSet {
     /// Prefer `iptables-save` for rules that iptables made: here they are in good part opaque, and so `unknown`. Rules of
     /// nft itself are read: addresses, ports, interfaces, sets, ranges, `ct state`, `dnat to` and `redirect to`.
     ///
-    /// - Parameter text: the listing; anything else leaves ``doubts``.
-    public static func fromNFT(_ text: [UInt8]) -> (ipv4: RuleSet, ipv6: RuleSet) {
-        var parsers = (NFTParser(family: .ipv4), NFTParser(family: .ipv6))
+    /// - Parameters:
+    ///   - text: the listing; anything else leaves ``doubts``.
+    ///   - besideIPTables: leaves out the tables that iptables makes, for a host whose `iptables-save` is at hand too.
+    public static func fromNFT(_ text: [UInt8], besideIPTables: Bool = false) -> (ipv4: RuleSet, ipv6: RuleSet) {
+        var parsers = (
+            NFTParser(family: .ipv4, besideIPTables: besideIPTables),
+            NFTParser(family: .ipv6, besideIPTables: besideIPTables)
+        )
         guard text.count <= ListingLimits.bytes,
             let listing = try? JSONDecoder().decode(JSONValue.self, from: Data(text)),
             let objects = listing["nftables"]?.array
@@ -30,14 +35,22 @@ private struct NFTParser {
     private var sets: [String: [JSONValue]] = [:]
     private var chainCount = 0
     private var ruleCount = 0
+    private let besideIPTables: Bool
 
-    init(family: RuleSet.Family) {
+    init(family: RuleSet.Family, besideIPTables: Bool) {
         rules = RuleSet(family: family)
+        self.besideIPTables = besideIPTables
     }
 
-    /// Whether a table sees packets of this family.
+    /// The tables that iptables-nft keeps its rules in.
+    private static let iptables: Set = ["filter", "nat", "mangle", "raw", "security"]
+
+    /// Whether an object is in a table that sees packets of this family.
     private func concerns(_ object: JSONValue) -> Bool {
         let family = object["family"]?.string
+        // A table names itself, all else its table.
+        let table = object["table"]?.string ?? object["name"]?.string ?? ""
+        if besideIPTables, family != "inet", Self.iptables.contains(table) { return false }
         return family == "inet" || family == (rules.family == .ipv4 ? "ip" : "ip6")
     }
 

@@ -1,0 +1,51 @@
+public import Core
+
+/// One of the owner's switches, as `host lan` and `host control` print it.
+public struct HostSwitchReport: Report {
+    /// The shape of version 1.
+    public static let schema = "scout.host-switch/1"
+
+    /// Which switch.
+    public let name: HostSwitches.Name
+    /// How it is set.
+    public let enabled: Bool
+    /// Whether anything had to be changed for that.
+    public let changed: Bool
+    /// Whether the kernel's rules are exactly those that belong to the switches.
+    public let rulesAreInForce: Bool
+    /// The TCP port of the host's sshd; `control` only.
+    public let port: UInt16?
+    /// Whether something listens there; `control` only.
+    public let isListening: Bool?
+    /// How many sessions with the host were ended.
+    public let endedSessions: Int
+}
+
+/// The host's firewall, as `host forwarding` prints it.
+public struct HostForwardingReport: Report {
+    /// The shape of version 1.
+    public static let schema = "scout.host-forwarding/1"
+
+    /// Whether the kernel has exactly the generated rules.
+    public var inForce: Bool?
+    /// Whether anything had to be changed for that.
+    public var changed: Bool?
+    /// What the kernel's rules, whoever made them, come to.
+    public var report: ForwardsReport?
+    /// Input of `iptables-restore`.
+    public var ipv4: String?
+    /// Input of `ip6tables-restore`.
+    public var ipv6: String?
+
+    /// - Parameters: one for each property, in their order.
+    public init(
+        inForce: Bool? = nil, changed: Bool? = nil, report: ForwardsReport? = nil, ipv4: String? = nil,
+        ipv6: String? = nil
+    ) {
+        self.inForce = inForce
+        self.changed = changed
+        self.report = report
+        self.ipv4 = ipv4
+        self.ipv6 = ipv6
+    }
+}

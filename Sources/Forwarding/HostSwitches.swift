@@ -1,0 +1,67 @@
+import Core
+import FoundationEssentials
+import Glibc
+
+/// The owner's two switches, as they were last set: kept in a file, so that they outlast a restart.
+public struct HostSwitches: Codable, Hashable, Sendable {
+    /// Whether the owner's network reaches what the VPN does.
+    public var lan = false
+    /// Whether the host's own sshd runs and is reachable.
+    public var control = false
+
+    /// Both off.
+    public init() {}
+
+    /// The names the command line has for them.
+    public enum Name: String, Codable, Sendable {
+        case lan
+        case control
+    }
+
+    /// One of the two.
+    public subscript(_ name: Name) -> Bool {
+        get { name == .lan ? lan : control }
+        set { if name == .lan { lan = newValue } else { control = newValue } }
+    }
+
+    private static func file(_ paths: Paths) -> String { paths.hostDirectory + "/switches.json" }
+
+    /// Reads them; both are off where they were never set.
+    ///
+    /// - Throws: `ScoutError` (`io`, `badData`): a file that can't be read is never taken for "off" or "on".
+    static func load(_ paths: Paths) throws(ScoutError) -> HostSwitches {
+        let file = file(paths)
+        guard let bytes = try File.read(file, limit: 4096) else { return HostSwitches() }
+        guard let switches = try? JSON.decoder().decode(HostSwitches.self, from: Data(bytes)) else {
+            throw ScoutError(.badData, "\(file) does not hold the two switches", hint: "remove it: both are off then")
+        }
+        return switches
+    }
+
+    /// Writes them.
+    func save(_ paths: Paths) throws(ScoutError) {
+        guard let bytes = try? JSON.encoder().encode(self) else { return }
+        try File.replace(Self.file(paths), with: Array(bytes) + [10], mode: 0o644)
+    }
+
+    /// Runs a change while no other process of this toolkit makes one.
+    ///
+    /// - Throws: `ScoutError` (`cannotCreate`, `busy` after 10 s), and what the body throws.
+    static func whileLocked<Result>(
+        _ paths: Paths, _ body: () async throws(ScoutError) -> Result
+    ) async throws(ScoutError) -> Result {
+        try File.makePrivateDirectory(paths.hostDirectory)
+        let path = paths.hostDirectory + "/lock"
+        let lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard lock >= 0 else { throw ScoutError(.cannotCreate, "\(path): \(String(cString: strerror(errno)))") }
+        defer { close(lock) }
+        let end = ContinuousClock.now + .seconds(10)
+        while flock(lock, LOCK_EX | LOCK_NB) != 0 {
+            guard ContinuousClock.now < end else {
+                throw ScoutError(.busy, "another scout is changing the firewall", hint: "try again in a moment")
+            }
+            try? await Task.sleep(for: .milliseconds(50))
+        }
+        return try await body()
+    }
+}

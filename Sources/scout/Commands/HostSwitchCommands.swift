@@ -1,0 +1,112 @@
+import ArgumentParser
+import Core
+import Forwarding
+import Glibc
+import Sessions
+
+/// `scout host lan …`: whether the owner's network reaches the container.
+struct HostLANCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "lan", abstract: "The switch for access from the owner's network.",
+        subcommands: [Enable.self, Disable.self, Status.self])
+
+    struct Enable: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Let the local network in, as the VPN is.")
+        @OptionGroup var options: HostSwitchOptions
+        func run() async throws { try await options.set(.lan, to: true) }
+    }
+
+    struct Disable: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Keep the local network out.")
+        @OptionGroup var options: HostSwitchOptions
+        func run() async throws { try await options.set(.lan, to: false) }
+    }
+
+    struct Status: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Show how the switch is set.")
+        @OptionGroup var global: GlobalOptions
+        func run() async throws { try await HostSwitchOptions.show(.lan, global) }
+    }
+}
+
+/// `scout host control …`: whether the expert may log in to the host itself.
+struct HostControlCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "control", abstract: "The switch for logins to the host itself.",
+        subcommands: [Enable.self, Disable.self, Status.self])
+
+    struct Enable: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Start the host's sshd, and let the VPN reach it.")
+        @OptionGroup var options: HostSwitchOptions
+        func run() async throws { try await options.set(.control, to: true) }
+    }
+
+    struct Disable: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Stop the host's sshd with its sessions.")
+        @OptionGroup var options: HostSwitchOptions
+        func run() async throws { try await options.set(.control, to: false) }
+    }
+
+    struct Status: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Show how the switch is set.")
+        @OptionGroup var global: GlobalOptions
+        func run() async throws { try await HostSwitchOptions.show(.control, global) }
+    }
+}
+
+/// What both switches share.
+struct HostSwitchOptions: ParsableArguments {
+    @Flag(name: .shortAndLong, help: "Don't ask on the terminal.") var yes = false
+    @OptionGroup var global: GlobalOptions
+
+    /// Sets a switch, after the person at the terminal, if there is one, has read what it opens.
+    func set(_ name: HostSwitches.Name, to enabled: Bool) async throws {
+        let invocation = try Invocation(global)
+        let firewall = HostFirewall(topology: invocation.topology, paths: invocation.paths)
+        try firewall.guardHost()
+        if enabled, !yes, isatty(STDIN_FILENO) == 1 { try await confirm(name, invocation.topology) }
+        let report = try await firewall.set(name, to: enabled)
+        try invocation.output.result(report) { Self.text(report) }
+    }
+
+    static func show(_ name: HostSwitches.Name, _ global: GlobalOptions) async throws {
+        let invocation = try Invocation(global)
+        let report = try await HostFirewall(topology: invocation.topology, paths: invocation.paths).status(name)
+        try invocation.output.result(report) {
+            text(report)
+                + (report.rulesAreInForce ? "" : "\nbut the kernel has other rules: scout host forwarding apply")
+        }
+    }
+
+    private func confirm(_ name: HostSwitches.Name, _ topology: Topology) async throws {
+        let ports = topology.portsText
+        let what =
+            switch name {
+            case .lan: "Everybody in the local network will reach tcp \(ports) of the container, as the VPN does."
+            case .control:
+                "Everybody on the VPN will reach the host's own sshd, tcp \(topology.hostControlPort): who logs in there "
+                    + "can read and change all of this machine."
+            }
+        let answer = try await Terminal().ask("\(what)\nContinue (yes, no)? ", echo: true)
+        guard answer?.lowercased() == "yes" || answer?.lowercased() == "y" else {
+            throw ScoutError(.interrupted, "nothing was changed")
+        }
+    }
+
+    private static func text(_ report: HostSwitchReport) -> String {
+        let subject = report.name == .lan ? "access from the local network" : "host control"
+        var text = "\(subject) is \(report.enabled ? "on" : "off")"
+        if let port = report.port, let listens = report.isListening {
+            if listens != report.enabled {
+                text +=
+                    listens
+                    ? ", though a program of the owner's listens on port \(port)"
+                    : ", but nothing listens on port \(port)"
+            } else if listens {
+                text += ", port \(port)"
+            }
+        }
+        if report.endedSessions > 0 { text += "; \(report.endedSessions) sessions ended" }
+        return text
+    }
+}

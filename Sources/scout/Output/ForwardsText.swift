@@ -1,0 +1,51 @@
+import Core
+import Forwarding
+import FoundationEssentials
+
+extension ForwardsReport {
+    /// The report as people read it: one line on the links, a row for each port or run of equal ports, the exposures.
+    ///
+    /// - Parameter forPeople: aligned, with a heading; otherwise tabs, and the rows alone.
+    func text(forPeople: Bool) -> String {
+        var table = Table("PORT", "TO", "VPN", "LAN", "PACKETS", "WHY")
+        table.rows = forwards.map {
+            ["\($0.port)", $0.to, $0.vpn.rawValue, $0.lan.rawValue, "\($0.packets)", $0.reason ?? "-"]
+        }
+        guard forPeople else { return table.text(forPeople: false) }
+        let link = vpn.up.map { $0 ? "up" : "DOWN" } ?? "not known"
+        var text = "from the host by \(source.words), \(checkedAt.formatted(.iso8601))\n"
+        text += "VPN \(link) (\(vpn.interface), \(vpn.address)); local network \(lan.enabled ? "LET IN" : "kept out"); "
+        text += "host control \(hostControl.enabled ? "ON, port \(hostControl.port)" : "off")\n\n"
+        text += table.text(forPeople: true)
+        for exposure in exposures { text += "\n\(exposure.severity.rawValue): \(exposure.summary)" }
+        return text + (exposures.isEmpty ? "" : "\n")
+    }
+}
+
+extension ForwardsReport.Source {
+    /// In a sentence.
+    var words: String {
+        switch self {
+        case .agent: "its agent"
+        case .ssh: "SSH"
+        case .probe: "probing"
+        case .file: "its saved rules"
+        }
+    }
+}
+
+extension Topology {
+    /// The forwarded ports: `22, 2000–2009`.
+    var portsText: String {
+        var ranges: [ClosedRange<UInt16>] = []
+        for port in forwardedPorts {
+            if let last = ranges.last, last.upperBound + 1 == port {
+                ranges[ranges.count - 1] = last.lowerBound...port
+            } else {
+                ranges.append(port...port)
+            }
+        }
+        return ranges.map { $0.count == 1 ? "\($0.lowerBound)" : "\($0.lowerBound)–\($0.upperBound)" }
+            .joined(separator: ", ")
+    }
+}
