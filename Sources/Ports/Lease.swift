@@ -59,7 +59,8 @@ final class Lease {
         }
     }
 
-    private static func listen(_ port: UInt16, on address: IPAddress) throws(Refusal) -> CInt {
+    /// Binds and listens, with no lease: for a port that is not reserved.
+    static func listen(_ port: UInt16, on address: IPAddress) throws(Refusal) -> CInt {
         let family = address.bytes.count == 4 ? AF_INET : AF_INET6
         let kind = CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
         let descriptor = socket(family, kind, 0)

@@ -22,19 +22,26 @@ public struct PortTable: Sendable {
 
     func rows() -> [PortsReport.Row] {
         let sockets = ListeningSockets(on: IPAddress(container))
-        return registry.ports.map { port in
-            guard sockets.isTaken(port) else { return PortsReport.Row(port: port, state: .free) }
-            if let data = GateControl.ask(.status, at: registry.control(port), deadline: .seconds(1)),
-                let lease = try? JSON.decoder().decode(PortsReport.Lease.self, from: data)
-            {
-                return PortsReport.Row(port: port, state: .leased, lease: lease)
-            }
-            let owners = sockets.owners(of: port)
-            if let last = registry.lastLease(port), owners.contains(where: { $0.pid == last.pid }) {
-                return PortsReport.Row(port: port, state: .leased, lease: .init(service: last, traffic: nil))
-            }
-            return PortsReport.Row(port: port, state: .foreign, process: owners.first)
+        return registry.ports.map { row($0, sockets) }
+    }
+
+    /// The row of one port; `nil` where it is not reserved.
+    func row(_ port: UInt16) -> PortsReport.Row? {
+        registry.ports.contains(port) ? row(port, ListeningSockets(on: IPAddress(container))) : nil
+    }
+
+    private func row(_ port: UInt16, _ sockets: ListeningSockets) -> PortsReport.Row {
+        guard sockets.isTaken(port) else { return PortsReport.Row(port: port, state: .free) }
+        if let data = GateControl.ask(.status, at: registry.control(port), deadline: .seconds(1)),
+            let lease = try? JSON.decoder().decode(PortsReport.Lease.self, from: data)
+        {
+            return PortsReport.Row(port: port, state: .leased, lease: lease)
         }
+        let owners = sockets.owners(of: port)
+        if let last = registry.lastLease(port), owners.contains(where: { $0.pid == last.pid }) {
+            return PortsReport.Row(port: port, state: .leased, lease: .init(service: last, traffic: nil))
+        }
+        return PortsReport.Row(port: port, state: .foreign, process: owners.first)
     }
 
     /// Ends services, and returns when their ports are free.

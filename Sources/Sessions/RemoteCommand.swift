@@ -62,6 +62,16 @@ public struct RemoteCommand: Sendable {
         }
     }
 
+    /// Runs the command and keeps what it prints, whatever status it ends with.
+    ///
+    /// - Parameters:
+    ///   - session: a session that is logged in.
+    ///   - deadline: how long it may take.
+    /// - Throws: as ``run(over:stdin:deadline:)``.
+    public func output(over session: Session, deadline: Duration) async throws(ScoutError) -> [UInt8] {
+        try await run(over: session, deadline: deadline).stdout
+    }
+
     /// Sends a signal to the command and to what it has started.
     ///
     /// SSH has a message for it, but `sshd` before 9.8 ignores it in sessions of root, and the expert is root. So a

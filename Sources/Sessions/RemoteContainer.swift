@@ -4,8 +4,8 @@ public import SSH
 
 /// The container at the far end of a session: every verb is `scout … --json` there.
 public struct RemoteContainer: Container {
-    private let session: Session
-    private let host: String
+    let session: Session
+    let host: String
 
     /// Nothing that a verb does takes longer, but for a hash.
     private static let deadline = Duration.seconds(60)
@@ -58,6 +58,11 @@ public struct RemoteContainer: Container {
         }
     }
 
+    /// What the host's agent tells the container.
+    public func forwards() async throws -> ForwardsReport {
+        try await call(["forwards", "--via", "agent"])
+    }
+
     /// Hashes a source there.
     public func hash(_ source: String, algorithms: [HashAlgorithm]) async throws -> HashReport {
         let list = algorithms.map(\.rawValue).joined(separator: ",")
@@ -67,19 +72,27 @@ public struct RemoteContainer: Container {
     private func call<Answer: Report>(
         _ words: [String], input: String = "", deadline: Duration = Self.deadline
     ) async throws(ScoutError) -> Answer {
-        let command = try RemoteCommand(["scout", "--json", "--target", "local"] + words)
+        let command = try Self.command(words)
         let result = try await command.run(over: session, stdin: Array(input.utf8), deadline: deadline)
-        if result.status == .exited(127) {
-            throw ScoutError(
-                .unreachable, "scout is not installed in the container at \(host)",
-                hint: "scp \"$(command -v scout)\" root@\(host):/usr/local/bin/ && ssh root@\(host) "
-                    + "apt-get install -y nbdkit libnbd0 libssh-4")
-        }
+        if result.status == .exited(127) { throw Self.missing(on: host) }
         if result.stdout.isEmpty {
             let words = String(decoding: result.stderr, as: UTF8.self).split(separator: "\n").last ?? "no word"
             throw ScoutError(
                 .protocolViolation, "scout in the container at \(host) ended with \(result.status): \(words)")
         }
         return try JSON.decode(Answer.self, from: Data(result.stdout))
+    }
+
+    /// The words that run a verb there.
+    static func command(_ words: [String]) throws(ScoutError) -> RemoteCommand {
+        try RemoteCommand(["scout", "--json", "--target", "local"] + words)
+    }
+
+    /// There is no scout in the container.
+    static func missing(on host: String) -> ScoutError {
+        ScoutError(
+            .unreachable, "scout is not installed in the container at \(host)",
+            hint: "scp \"$(command -v scout)\" root@\(host):/usr/local/bin/ && ssh root@\(host) "
+                + "apt-get install -y nbdkit libnbd0 libssh-4")
     }
 }

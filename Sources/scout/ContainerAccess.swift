@@ -9,8 +9,20 @@ extension Invocation {
     func withContainer<Result: Sendable>(
         _ body: @Sendable (any Container) async throws -> Result
     ) async throws -> Result {
-        guard case .remote(let target) = place else {
+        guard case .remote = place else {
             return try await body(LocalContainer(topology: topology, paths: paths))
+        }
+        return try await withRemoteContainer { try await body($0) }
+    }
+
+    /// Lends the container at the far end of a session.
+    ///
+    /// - Throws: `ScoutError`: `usage` where the container is this machine.
+    func withRemoteContainer<Result: Sendable>(
+        _ body: @Sendable (RemoteContainer) async throws -> Result
+    ) async throws -> Result {
+        guard case .remote(let target) = place else {
+            throw ScoutError(.usage, "this is the container itself", hint: "run it on the laptop")
         }
         return try await connector(for: target).withSession(to: address(of: target)) {
             try await body(RemoteContainer(session: $0, host: target.address.host))

@@ -1,4 +1,5 @@
 import Core
+import Forwarding
 import FoundationEssentials
 import Imaging
 import Ports
@@ -29,6 +30,11 @@ struct LocalContainer: Container {
 
     func release(_ selection: ReleaseSelection) async throws -> ReleaseReport {
         try table().release(selection)
+    }
+
+    func forwards() async throws -> ForwardsReport {
+        let socket = paths.hostSocket
+        return try await PlainThread.run { try HostAgentClient.ask(socket, deadline: .seconds(3)) }
     }
 
     func hash(_ source: String, algorithms: [HashAlgorithm]) async throws -> HashReport {

@@ -10,6 +10,8 @@ public protocol Container: Sendable {
     func ports() async throws -> PortsReport
     /// Ends services and frees their ports; returns what was ended.
     func release(_ selection: ReleaseSelection) async throws -> ReleaseReport
+    /// What the host's agent says that it forwards.
+    func forwards() async throws -> ForwardsReport
     /// Reads a device or a file to its end where it lies, and hashes it.
     ///
     /// - Returns: lower-case hexadecimal digests.

@@ -39,11 +39,12 @@ public struct ForwardsReport: Report, Hashable {
 
     /// The owner's switch for the local network.
     public struct LAN: Codable, Hashable, Sendable {
-        /// Whether any forward is open from there; `true` as well where it can't be excluded.
-        public var enabled: Bool
+        /// Whether any forward is open from there; `true` as well where the rules can't exclude it, absent where nobody
+        /// could look at the rules.
+        public var enabled: Bool?
 
         /// - Parameter enabled: whether any forward may be open from there.
-        public init(enabled: Bool) {
+        public init(enabled: Bool?) {
             self.enabled = enabled
         }
     }

@@ -14,7 +14,8 @@ extension ForwardsReport {
         guard forPeople else { return table.text(forPeople: false) }
         let link = vpn.up.map { $0 ? "up" : "DOWN" } ?? "not known"
         var text = "from the host by \(source.words), \(checkedAt.formatted(.iso8601))\n"
-        text += "VPN \(link) (\(vpn.interface), \(vpn.address)); local network \(lan.enabled ? "LET IN" : "kept out"); "
+        text +=
+            "VPN \(link) (\(vpn.interface), \(vpn.address)); local network \(lan.enabled.map { $0 ? "LET IN" : "kept out" } ?? "not known"); "
         text += "host control \(hostControl.enabled ? "ON, port \(hostControl.port)" : "off")\n\n"
         text += table.text(forPeople: true)
         for exposure in exposures { text += "\n\(exposure.severity.rawValue): \(exposure.summary)" }

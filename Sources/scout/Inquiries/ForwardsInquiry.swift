@@ -1,0 +1,119 @@
+import Core
+import Forwarding
+import FoundationEssentials
+import Sessions
+
+/// Asks what the host forwards: its agent; else over SSH, where the owner allows host control; else by trying.
+struct ForwardsInquiry: Sendable {
+    let invocation: Invocation
+
+    /// Asks in one way, or in the best that works.
+    ///
+    /// - Parameter via: the way; `nil` tries all three in their order.
+    /// - Throws: `ScoutError` of the way that was asked for, or of the first where none works.
+    func report(via: ForwardsReport.Source?) async throws -> ForwardsReport {
+        switch via {
+        case .agent: return try await invocation.withContainer { try await $0.forwards() }
+        case .ssh: return try await overSSH(asks: true)
+        case .probe: return try await byProbe()
+        case .file: throw ScoutError(.usage, "rules from a file need a file", hint: "scout forwards --from FILE")
+        case nil: break
+        }
+        do {
+            return try await report(via: .agent)
+        } catch let error as ScoutError {
+            invocation.output.detail("no answer by the agent: \(error.message)")
+            for way in [ForwardsReport.Source.ssh, .probe] {
+                do {
+                    return way == .ssh ? try await overSSH(asks: false) : try await byProbe()
+                } catch let other as ScoutError {
+                    invocation.output.detail("no answer by \(way.words): \(other.message)")
+                }
+            }
+            throw error
+        }
+    }
+
+    // MARK: Over SSH
+
+    /// Lets the host list its rules, and evaluates them here.
+    ///
+    /// - Parameter asks: whether the person at the terminal may be asked for a password or about the host's key.
+    func overSSH(asks: Bool) async throws -> ForwardsReport {
+        let listing = try await hostListing(asks: asks, deadline: asks ? .seconds(10) : .seconds(2))
+        return listing.report(invocation.topology, source: .ssh, checkedAt: Date())
+    }
+
+    /// What the host says of itself, over its own sshd.
+    func hostListing(asks: Bool, deadline: Duration) async throws -> HostListing {
+        let topology = invocation.topology
+        var connector: Connector
+        var address: Address?
+        switch invocation.place {
+        case .local:
+            connector = Connector(paths: invocation.paths, acceptedHostKey: invocation.acceptedHostKey)
+            address = Address(topology.hostContainerAddress)
+        case .remote(let target):
+            connector = invocation.connector(for: target)
+            address = target.address
+        }
+        connector.deadline = deadline
+        if !asks { connector.terminal = nil }
+        guard var address else { throw ScoutError(.usage, "the topology has no address of the host") }
+        address.port = topology.hostControlPort
+        address.user = address.user ?? "root"
+        let command = try RemoteCommand(["sh", "-c", HostListing.script])
+        return try HostListing(
+            try await connector.withSession(to: address) {
+                try await command.output(over: $0, deadline: .seconds(15))
+            })
+    }
+
+    // MARK: By trying
+
+    private static let deadline = Duration.seconds(3)
+
+    private func byProbe() async throws -> ForwardsReport {
+        guard case .remote(let target) = invocation.place else {
+            throw ScoutError(
+                .usage, "from inside the container nobody can see what is let in from outside",
+                hint: "run scout forwards --via probe on the laptop")
+        }
+        let topology = invocation.topology
+        let host = target.address.host
+        let nonce = Reach.nonce()
+        let ports = topology.forwardedPorts
+        let reached = try await invocation.withRemoteContainer { container in
+            try await container.withProbe(ports.filter { $0 != topology.sshPort }, nonce: nonce) { found in
+                await withTaskGroup(of: (UInt16, Reach).self) { group in
+                    for row in found.ports {
+                        group.addTask {
+                            (row.port, await Reach.test(row, at: host, nonce: nonce, deadline: Self.deadline))
+                        }
+                    }
+                    return await group.reduce(into: [:]) { $0[$1.0] = $1.1 }
+                }
+            }
+        }
+        let control = try? await Greeting.read(host: host, port: topology.hostControlPort, deadline: .seconds(2))
+        let rows = ports.map { port in
+            let reach = reached[port]
+            // The container answers over this very port.
+            let verdict = port == topology.sshPort ? .open : reach?.verdict ?? .unknown
+            return ForwardsReport.Row(
+                port: port, proto: "tcp", to: "\(topology.containerAddress):\(port)", vpn: verdict, lan: .unknown,
+                packets: 0, bytes: 0, reason: verdict == .open ? nil : reach?.reason)
+        }
+        return ForwardsReport(
+            source: .probe, checkedAt: Date(),
+            vpn: ForwardsReport.VPN(up: true, interface: topology.vpnInterface, address: host),
+            lan: ForwardsReport.LAN(enabled: nil),
+            hostControl: ForwardsReport.HostControl(enabled: control != nil, port: topology.hostControlPort),
+            forwards: rows,
+            exposures: [
+                ForwardsReport.Exposure(
+                    severity: .warning,
+                    summary: "what the owner's network reaches can't be probed from here, only read from the rules")
+            ])
+    }
+}

@@ -1,0 +1,63 @@
+import Core
+
+/// Whether a connection to a forwarded port ends at the container, and how that shows.
+struct Reach: Sendable {
+    /// `open`, `closed`, or `unknown` where whoever answers can't be told.
+    let verdict: Verdict
+    /// How that shows, in a few words without a full stop.
+    let reason: String
+
+    /// Dials one port of a host while the container probes it.
+    ///
+    /// - Parameters:
+    ///   - row: what the container says is on the port.
+    ///   - host: the address to dial.
+    ///   - nonce: of the probe.
+    ///   - deadline: for the connection and what is read from it.
+    static func test(_ row: ProbeReport.Row, at host: String, nonce: String, deadline: Duration) async -> Reach {
+        do throws(ScoutError) {
+            switch row.state {
+            case .probing:
+                let words = try await Greeting.read(host: host, port: row.port, deadline: deadline)
+                return judge(String(decoding: words, as: UTF8.self), row.port, nonce)
+            case .leased:
+                // The protocol's first 16 bytes, which the server sends unasked (NBD protocol, handshake).
+                let words = try await Greeting.read(host: host, port: row.port, deadline: deadline) { $0.count >= 16 }
+                if words.starts(with: "NBDMAGIC".utf8) { return Reach(.open, "the export answers") }
+                return words.isEmpty
+                    ? Reach(
+                        .unknown, "whoever answers turns this address away, as a gate does that it is not allowed at")
+                    : Reach(.closed, "another service than the leased one answers")
+            case .foreign:
+                _ = try await Greeting.read(host: host, port: row.port, deadline: .seconds(1)) { _ in true }
+                return Reach(
+                    .unknown, "it connects, but a program without a lease can't prove that it is the container's")
+            case .loopbackOnly, .failed:
+                return Reach(.unknown, "nothing in the container listens there for the network")
+            }
+        } catch {
+            return Reach(.closed, error.message)
+        }
+    }
+
+    private static func judge(_ words: String, _ port: UInt16, _ nonce: String) -> Reach {
+        if words == ProbeReport.greeting(nonce: nonce, port: port) { return Reach(.open, "the nonce came back") }
+        let parts = words.split(separator: " ")
+        if parts.count == 3, parts[1] == nonce {
+            return Reach(.closed, "it leads to port \(parts[2].filter(\.isNumber)) of the container")
+        }
+        return words.isEmpty
+            ? Reach(.closed, "somebody else accepts the connection and says nothing")
+            : Reach(.closed, "somebody else answers, not the container")
+    }
+
+    private init(_ verdict: Verdict, _ reason: String) {
+        self.verdict = verdict
+        self.reason = reason
+    }
+
+    /// A number that nobody can guess, in letters and digits.
+    static func nonce() -> String {
+        (0..<2).map { _ in String(UInt64.random(in: .min ... .max), radix: 36) }.joined()
+    }
+}
