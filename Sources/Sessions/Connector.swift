@@ -20,6 +20,18 @@ public struct Connector: Sendable {
     public var deadline: Duration
     /// How a lost link is noticed.
     public var liveness: Session.Liveness
+    /// Told of each step of ``connect(to:)`` when it begins; on any thread.
+    public var onStep: (@Sendable (Step) -> Void)?
+
+    /// What opening a session consists of, in this order.
+    public enum Step: Sendable {
+        /// The connection and the key exchange.
+        case dialling
+        /// Whether the host's key is to be trusted.
+        case hostKey
+        /// Authentication.
+        case login
+    }
 
     /// The user's own keys, known hosts and agent.
     ///
@@ -53,9 +65,12 @@ public struct Connector: Sendable {
         if let identity, access(identity, R_OK) != 0 {
             throw ScoutError(.noSource, "the identity \(identity): \(String(cString: strerror(errno)))")
         }
+        onStep?(.dialling)
         let session = try await open(address)
         do {
+            onStep?(.hostKey)
             try await judgeHostKey(of: session)
+            onStep?(.login)
             try await logIn(session)
         } catch {
             await session.close()
@@ -84,11 +99,26 @@ public struct Connector: Sendable {
         }
     }
 
-    private func open(_ address: Address) async throws(ScoutError) -> Session {
+    /// Whether the host that is known by one address answers at another one, where nobody logs in.
+    ///
+    /// - Parameters:
+    ///   - address: by which its key is known.
+    ///   - host: the address to dial.
+    public func isKnown(_ address: Address, at host: String) async -> Bool {
+        guard let session = try? await open(address, at: host) else { return false }
+        let status = try? await session.hostKeyStatus()
+        await session.close()
+        if case .known = status { return true }
+        return false
+    }
+
+    private func open(_ address: Address, at host: String? = nil) async throws(ScoutError) -> Session {
         let end = ContinuousClock.now + deadline
         let port = address.port ?? 22
         let socket = try await blocking { [deadline] in
-            Result { () throws(ScoutError) in try Dial.tcp(host: address.host, port: port, deadline: deadline) }
+            Result { () throws(ScoutError) in
+                try Dial.tcp(host: host ?? address.host, port: port, deadline: deadline)
+            }
         }.get()
         do {
             return try await Session.connect(

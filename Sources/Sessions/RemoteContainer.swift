@@ -20,6 +20,21 @@ public struct RemoteContainer: Container {
         self.host = host
     }
 
+    /// Whether the far end says in its banner that it is the host, and not the container.
+    public var isHost: Bool {
+        get async { await session.issueBanner?.contains("(host)") ?? false }
+    }
+
+    /// The version of the toolkit there.
+    ///
+    /// - Throws: `ScoutError`: `unreachable` where there is none.
+    public func version() async throws(ScoutError) -> String {
+        let answer = try await RemoteCommand(["scout", "--version"]).run(over: session, deadline: .seconds(10))
+        if answer.status == .exited(127) { throw Self.missing(on: host) }
+        return String(decoding: answer.stdout, as: UTF8.self).split(separator: "\n").first.map(String.init)
+            ?? "no version"
+    }
+
     /// The devices, as `scout evidence` there tells.
     public func evidence() async throws -> EvidenceReport {
         try await call(["evidence"])

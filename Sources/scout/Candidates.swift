@@ -1,4 +1,5 @@
 import Core
+import Forwarding
 import FoundationEssentials
 import Glibc
 
@@ -33,6 +34,13 @@ enum Candidates {
         guard let invocation = invocation(words) else { return [] }
         guard case .local = invocation.place else { return remembered(.ports, invocation) }
         return LocalContainer.leaseNames(invocation)
+    }
+
+    /// The ports that the host forwards.
+    ///
+    /// - Parameter words: the command line, which may name a topology.
+    static func forwardedPorts(_ words: [String]) -> [String] {
+        invocation(words)?.topology.forwardedPorts.map { String($0) } ?? []
     }
 
     /// Remembers an answer for the next TAB; a cache that can't be written is no failure.

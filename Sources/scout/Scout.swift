@@ -14,7 +14,8 @@ struct Scout: AsyncParsableCommand {
         version: Version.text,
         subcommands: [
             TargetCommand.self, EvidenceCommand.self, AcquireCommand.self, VerifyCommand.self, HashCommand.self,
-            ServeCommand.self, PortsCommand.self, ReleaseCommand.self, ForwardsCommand.self, ExecCommand.self,
+            ServeCommand.self, PortsCommand.self, ReleaseCommand.self, ForwardsCommand.self, DoctorCommand.self,
+            ExecCommand.self,
             HostCommand.self, GateCommand.self, ProbeCommand.self,
         ])
 }

@@ -1,0 +1,182 @@
+import Core
+import Forwarding
+import FoundationEssentials
+import Sessions
+import Synchronization
+
+/// Walks the way from the laptop to a port of the container, hop by hop, to the first that fails.
+struct Doctor: Sendable {
+    let invocation: Invocation
+    let target: Target
+    let protocolBook = Examination()
+
+    private var topology: Topology { invocation.topology }
+    private var host: String { target.address.host }
+    private var sshPort: UInt16 { target.address.port ?? topology.sshPort }
+
+    /// - Parameter port: the port to prove; `nil` takes a free one.
+    func examine(_ port: UInt16?) async -> DoctorReport {
+        let chosen = Mutex(port)
+        do {
+            try await checkLink()
+            try await checkHost()
+            try await checkSession { container in
+                let row = try await settleListener(container, port)
+                chosen.withLock { $0 = row.port }
+            }
+        } catch {
+            // Noted in the book, as the reason why the rest was not reached.
+        }
+        return await protocolBook.report(port: chosen.withLock { $0 })
+    }
+
+    // MARK: The VPN, from here
+
+    private func checkLink() async throws {
+        let (host, topology) = (host, topology)
+        guard let address = IPAddress(host) else {
+            // A name's address is the resolver's business; what follows shows whether it answers.
+            let now = ContinuousClock.now
+            await protocolBook.note(.vpnLink, true, "\(host) is a name: not checked", since: now)
+            await protocolBook.note(.route, true, "\(host) is a name: not checked", since: now)
+            return
+        }
+        let link = try await protocolBook.step(.vpnLink) { () -> (String?, String) in
+            guard let network = topology.vpnNetwork, network.contains(address) else {
+                return (nil, "\(host) is not in the VPN's network: reached without it")
+            }
+            guard let own = NetworkInterface.all().first(where: { network.contains($0.address) }) else {
+                throw Trouble(
+                    "no interface of this machine has an address in the VPN's network \(network): the VPN client is not "
+                        + "running, or has not connected", .expert, "start the VPN client, and look into its log")
+            }
+            if let fault = Route.fault(of: own.name) {
+                throw Trouble(fault, .expert, "restart the VPN client, and look into its log")
+            }
+            if let silence = await VPNPeer.silence(on: own.name) {
+                throw Trouble(silence, .expert, "restart the VPN client; is the VPN server up?")
+            }
+            return (own.name, "\(own.name) is up, \(own.address)")
+        }
+        _ = try await protocolBook.step(.route) { () -> (Bool, String) in
+            guard let way = Route.interface(towards: address) else {
+                throw Trouble("there is no route to \(host)", .expert, "ip route get \(host); restart the VPN client")
+            }
+            if let link, way.name != link, !way.address.isLoopback {
+                throw Trouble(
+                    "packets for \(host) leave by \(way.name), not by the VPN's \(link): another network here uses the same "
+                        + "addresses", .expert, "ip route get \(host); leave that network, or add a route by \(link)")
+            }
+            return (true, "by \(way.name), from \(way.address)")
+        }
+    }
+
+    // MARK: The host
+
+    private func checkHost() async throws {
+        let start = ContinuousClock.now
+        do {
+            let words = try await Greeting.read(host: host, port: sshPort, deadline: .seconds(5))
+            let banner = String(decoding: words.prefix { $0 >= 32 }, as: UTF8.self)
+            guard banner.hasPrefix("SSH-") else {
+                throw Trouble(
+                    words.isEmpty
+                        ? "\(host) port \(sshPort) accepts the connection, and no SSH server speaks"
+                        : "\(host) port \(sshPort) is no SSH server", .owner, "look at sshd in the container")
+            }
+            await protocolBook.note(.host, true, "\(host) port \(sshPort) answers: \(banner)", since: start)
+        } catch let error as Trouble {
+            throw await protocolBook.fail(.host, error, since: start)
+        } catch {
+            throw await protocolBook.fail(.host, await HostSearch(doctor: self).explain(error), since: start)
+        }
+    }
+
+    private func checkSession(_ body: @escaping @Sendable (RemoteContainer) async throws -> Void) async throws {
+        let begun = Mutex((step: Connector.Step.dialling, since: ContinuousClock.now))
+        var connector = invocation.connector(for: target)
+        connector.onStep = { step in begun.withLock { $0 = (step, .now) } }
+        let book = protocolBook
+        let reached = Atomic(false)
+        do {
+            try await connector.withSession(to: invocation.address(of: target)) { session in
+                reached.store(true, ordering: .releasing)
+                let container = RemoteContainer(session: session, host: target.address.host)
+                let since = begun.withLock { $0.since }
+                await book.note(.hostKey, true, "the key is the known one", since: since)
+                await book.note(.sshAuth, true, "logged in as \(target.address.user ?? "root")", since: since)
+                if await container.isHost {
+                    throw await book.fail(
+                        .toolkit,
+                        Trouble(
+                            "this is the host itself, not the container: port \(sshPort) leads to the wrong sshd",
+                            .owner,
+                            "scout host forwarding apply"), since: .now)
+                }
+                _ = try await book.step(.toolkit) {
+                    let version = try await container.version()
+                    return (version, "scout \(version) is in the container")
+                }
+                try await body(container)
+            }
+        } catch let error as ScoutError where !reached.load(ordering: .acquiring) {
+            let (step, since) = begun.withLock { $0 }
+            if step == .login { await book.note(.hostKey, true, "the key is the known one", since: since) }
+            throw await book.fail(step == .login ? .sshAuth : .hostKey, Trouble(error), since: since)
+        }
+    }
+
+    // MARK: The port
+
+    /// Checks who listens, what the host forwards, and the whole way; the three belong to one probe.
+    private func settleListener(_ container: RemoteContainer, _ wanted: UInt16?) async throws -> ProbeReport.Row {
+        let book = protocolBook
+        let start = ContinuousClock.now
+        if let wanted, wanted == topology.sshPort {
+            await book.note(.listener, true, "sshd listens", since: start)
+            await book.note(.forward, true, "this very session came through it", since: start)
+            await book.note(.endToEnd, true, "this very session came through it", since: start)
+            return ProbeReport.Row(port: wanted, state: .foreign)
+        }
+        let nonce = Reach.nonce()
+        let asked = wanted.map { [$0] } ?? Array(topology.reservedPorts)
+        do {
+            return try await container.withProbe(asked, nonce: nonce) { found in
+                guard let row = found.ports.first(where: { $0.state == .probing }) ?? found.ports.first else {
+                    throw ScoutError(.protocolViolation, "the container does not say what is on the port")
+                }
+                _ = try await book.step(.listener) { (true, try Self.listener(row, topology)) }
+                try await PortWay(doctor: self, row: row, nonce: nonce).check(container)
+                return row
+            }
+        } catch let error as ScoutError {
+            throw await book.fail(.listener, Trouble(error), since: start)
+        }
+    }
+
+    /// Who listens, or why nobody can reach it.
+    static func listener(_ row: ProbeReport.Row, _ topology: Topology) throws -> String {
+        let program = row.process.map { "\($0.name) (pid \($0.pid))" } ?? "another program"
+        switch row.state {
+        case .probing: return "nothing is served on port \(row.port): a probe listens there for now"
+        case .leased:
+            guard let lease = row.lease, lease.traffic != nil else {
+                throw Trouble(
+                    "the service of port \(row.port) does not listen any more: its gate does not answer", .expert,
+                    "scout release \(row.port), and serve it again")
+            }
+            return "\(lease.service.name) is served, \(lease.service.source)"
+        case .foreign:
+            if !topology.reservedPorts.contains(row.port) { return "\(program) listens" }
+            throw Trouble(
+                "port \(row.port) is held by \(program), which has no lease", .expert,
+                "end it in the container, or use another port: scout ports")
+        case .loopbackOnly:
+            throw Trouble(
+                "\(program) listens on port \(row.port) of the loopback address only, where nothing from outside arrives",
+                .expert, "have it listen on \(topology.containerAddress) or 0.0.0.0")
+        case .failed:
+            throw Trouble("nothing can listen on port \(row.port) of the container", .expert, "scout ports")
+        }
+    }
+}

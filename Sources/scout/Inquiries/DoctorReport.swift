@@ -1,0 +1,155 @@
+import Core
+
+/// What `doctor` found, hop by hop.
+struct DoctorReport: Report {
+    static let schema = "scout.doctor/1"
+
+    /// The hops, in their order.
+    enum HopID: String, Codable, CaseIterable, Sendable {
+        case vpnLink = "vpn-link"
+        case route
+        case host
+        case hostKey = "host-key"
+        case sshAuth = "ssh-auth"
+        case toolkit
+        case listener
+        case forward
+        case endToEnd = "end-to-end"
+    }
+
+    struct Hop: Codable, Sendable {
+        var id: HopID
+        /// `nil` is not reached.
+        var ok: Bool?
+        var detail: String
+        var elapsedSeconds: Double
+    }
+
+    /// Whether no hop fails.
+    var ok: Bool
+    /// The port in question.
+    var port: UInt16?
+    /// All hops, in their order.
+    var hops: [Hop]
+    /// The outcome in one sentence.
+    var verdict: String
+    /// What to do next, and who can do it.
+    var advice: String
+
+    func text(forPeople: Bool) -> String {
+        var table = Table("HOP", "", "SECONDS", "DETAIL")
+        table.rows = hops.map { hop in
+            let mark = hop.ok.map { $0 ? "ok" : "FAILS" } ?? "-"
+            return [hop.id.rawValue, mark, hop.ok == nil ? "-" : Quantity.tenths(hop.elapsedSeconds), hop.detail]
+        }
+        return table.text(forPeople: forPeople) + (forPeople ? "\n" : "") + "\(verdict)\n"
+            + (advice.isEmpty ? "" : "next: \(advice)\n")
+    }
+}
+
+/// Why a hop fails, and what to do.
+struct Trouble: Error {
+    /// Who can do something about it.
+    enum Person: String {
+        case expert
+        case owner
+    }
+
+    let cause: String
+    let advice: String
+
+    /// - Parameters:
+    ///   - cause: one sentence without a final full stop.
+    ///   - person: who can do something.
+    ///   - advice: what.
+    init(_ cause: String, _ person: Person, _ advice: String) {
+        self.cause = cause
+        self.advice = "\(person.rawValue): \(advice)"
+    }
+
+    init(_ error: ScoutError, _ person: Person = .expert) {
+        self.init(error.message, person, error.hint ?? "repeat it with --verbose")
+    }
+}
+
+/// The protocol of an examination: each hop with its outcome and time.
+actor Examination {
+    private var hops: [DoctorReport.Hop] = []
+    private var trouble: Trouble?
+    /// A finding that breaks nothing, for the verdict.
+    private var remark: (text: String, advice: String)?
+
+    /// Runs one hop, unless one before it has failed.
+    ///
+    /// - Parameters:
+    ///   - id: which.
+    ///   - deadline: how long it may take.
+    ///   - body: returns what it found, with the detail to show; throws a `Trouble` or a `ScoutError`.
+    /// - Throws: `Trouble`, noted already.
+    func step<Found: Sendable>(
+        _ id: DoctorReport.HopID, within deadline: Duration = .seconds(15),
+        _ body: @escaping @Sendable () async throws -> (Found, String)
+    ) async throws -> Found {
+        let start = ContinuousClock.now
+        do {
+            let (found, detail) = try await Self.race(id, deadline, body)
+            note(id, true, detail, since: start)
+            return found
+        } catch {
+            throw fail(id, error, since: start)
+        }
+    }
+
+    private static func race<Found: Sendable>(
+        _ id: DoctorReport.HopID, _ deadline: Duration, _ body: @escaping @Sendable () async throws -> (Found, String)
+    ) async throws -> (Found, String) {
+        try await withThrowingTaskGroup(of: (Found, String).self) { group in
+            group.addTask { try await body() }
+            group.addTask {
+                try await Task.sleep(for: deadline)
+                throw Trouble(
+                    "no answer within \(deadline.components.seconds) s", .expert,
+                    "try again; if it stays so, the VPN loses packets or the machine is stuck")
+            }
+            defer { group.cancelAll() }
+            guard let first = try await group.next() else { throw CancellationError() }
+            return first
+        }
+    }
+
+    /// Notes a hop that was settled on the way.
+    func note(_ id: DoctorReport.HopID, _ ok: Bool, _ detail: String, since start: ContinuousClock.Instant) {
+        let elapsed = (ContinuousClock.now - start) / .seconds(1)
+        hops.append(
+            DoctorReport.Hop(id: id, ok: ok, detail: detail, elapsedSeconds: (elapsed * 1000).rounded() / 1000))
+    }
+
+    /// Notes a hop that fails.
+    ///
+    /// - Returns: why, as it was noted.
+    func fail(_ id: DoctorReport.HopID, _ error: any Error, since start: ContinuousClock.Instant) -> Trouble {
+        let found =
+            error as? Trouble ?? (error as? ScoutError).map { Trouble($0) }
+            ?? Trouble("interrupted", .expert, "try again")
+        note(id, false, found.cause, since: start)
+        trouble = found
+        return found
+    }
+
+    /// Notes something that breaks nothing.
+    func remark(_ text: String, advice: String) { remark = (text, advice) }
+
+    /// The report, with the hops that were not reached.
+    func report(port: UInt16?) -> DoctorReport {
+        let failed = hops.first { $0.ok == false }
+        let all = DoctorReport.HopID.allCases.map { id in
+            hops.first { $0.id == id } ?? DoctorReport.Hop(id: id, ok: nil, detail: "not reached", elapsedSeconds: 0)
+        }
+        var verdict = port.map { "port \($0) works end to end" } ?? "all is well"
+        if let failed { verdict = "\(failed.id.rawValue) fails: \(failed.detail)" }
+        if failed == nil, let remark { verdict += "; \(remark.text)" }
+        return DoctorReport(
+            ok: failed == nil, port: port, hops: all, verdict: verdict,
+            advice: trouble?.advice ?? remark?.advice ?? "")
+    }
+}

@@ -1,0 +1,91 @@
+import Core
+import Forwarding
+import FoundationEssentials
+import Sessions
+
+/// Why the container's sshd can't be reached, as far as it can be found out from the laptop.
+struct HostSearch: Sendable {
+    let doctor: Doctor
+
+    private var host: String { doctor.target.address.host }
+    private var topology: Topology { doctor.invocation.topology }
+
+    /// - Parameter error: what dialling said.
+    func explain(_ error: any Error) async -> Trouble {
+        let said = (error as? ScoutError)?.message ?? "\(error)"
+        if let address = IPAddress(host), Route.neighbourAnswers(address) == false { return await absent(said) }
+        if let listing = try? await ForwardsInquiry(invocation: doctor.invocation).hostListing(
+            asks: false, deadline: .seconds(3))
+        {
+            return explain(said, listing)
+        }
+        if said.contains("refused") {
+            return Trouble(
+                "\(said): sshd in the container is down, or the host forwards the port elsewhere", .owner,
+                "start sshd in the container; 'scout host forwarding show' on the LiveOS tells where the port leads")
+        }
+        return Trouble(
+            "\(said): the LiveOS is there, but its port \(topology.sshPort) leads nowhere: the container or its interface is "
+                + "down, or the firewall stops it", .owner,
+            "look whether the container runs; 'scout host forwarding show' on the LiveOS tells what the firewall does")
+    }
+
+    /// The host itself tells, over its own sshd.
+    private func explain(_ said: String, _ listing: HostListing) -> Trouble {
+        if listing.linkIsUp(topology.containerInterface) == false {
+            return Trouble(
+                "\(said): the host's interface to the container, \(topology.containerInterface), is down", .owner,
+                "start the container; ip link set \(topology.containerInterface) up")
+        }
+        let report = listing.report(topology, source: .ssh, checkedAt: Date())
+        let forward = report.forwards.first { $0.port == topology.sshPort }
+        if let forward, forward.vpn != .open {
+            return Trouble(
+                "\(said): the host does not let port \(forward.port) through: \(forward.reason ?? "no reason given")",
+                .owner,
+                "scout host forwarding apply")
+        }
+        return Trouble(
+            "\(said): the host forwards it, so the container's sshd is down, or its interface is", .owner,
+            "start sshd in the container")
+    }
+
+    // MARK: Nobody has the address
+
+    private func absent(_ said: String) async -> Trouble {
+        if let other = await elsewhere() {
+            return Trouble(
+                "\(said): nobody on the VPN has this address, but the same scout, by its host key, answers at \(other): its VPN "
+                    + "address has changed", .expert,
+                "scout target remove \(doctor.target.name); scout target add \(doctor.target.name) \(other)")
+        }
+        return Trouble(
+            "\(said): nobody on the VPN has this address: the LiveOS is off, or its VPN process is dead", .owner,
+            "restart the VPN on the LiveOS, and tell the expert its address: it changes with several scouts on one VPN")
+    }
+
+    /// How many clients a Bitscout VPN server admits; their addresses follow its own.
+    private static let clients = 10
+
+    /// The VPN address at which the host key is the one that is known for this target.
+    private func elsewhere() async -> String? {
+        guard let network = topology.vpnNetwork, let own = IPAddress(host), network.contains(own) else { return nil }
+        let mine = Set(NetworkInterface.all().map(\.address))
+        var connector = doctor.invocation.connector(for: doctor.target)
+        connector.deadline = .seconds(2)
+        connector.terminal = nil
+        let address = doctor.invocation.address(of: doctor.target)
+        let prefix = own.bytes.dropLast().map(String.init).joined(separator: ".")
+        let candidates = (2...Self.clients + 2).compactMap { IPAddress("\(prefix).\($0)") }
+            .filter { !mine.contains($0) && $0 != own && network.contains($0) }
+        return await withTaskGroup(of: String?.self) { [connector] group in
+            for candidate in candidates {
+                group.addTask {
+                    await connector.isKnown(address, at: candidate.description) ? candidate.description : nil
+                }
+            }
+            for await found in group where found != nil { return found }
+            return nil
+        }
+    }
+}
