@@ -95,11 +95,36 @@ final class Survey {
 
     /// Why a forward is not open.
     private func reason(_ decision: Decision, port: UInt16) -> String {
-        guard decision.verdict == .open else { return decision.reason }
-        if decision.isLocal, !decision.isForwarded { return "no rule forwards port \(port)" }
+        if decision.verdict == .unknown { return decision.reason }
+        let stopped = decision.verdict == .closed ? "; " + decision.reason : ""
+        guard decision.isForwarded else {
+            let late = intended(port).map {
+                "the rule that should forward port \(port) comes too late, or never: \($0)"
+            }
+            return (late ?? "no rule forwards port \(port)") + stopped
+        }
+        if reachesContainer(decision) { return decision.reason }
         let place = decision.isLocal ? "the host itself" : decision.address
-        let rule = decision.forward.map { " by \($0.description)" } ?? ""
-        return "it leads to \(place), not to the container\(rule)"
+        let rule = decision.forward?.description ?? ""
+        let late = intended(port).flatMap { $0 == rule ? nil : ", which comes before \($0)" } ?? ""
+        return "it leads to \(place), not to the container, by \(rule)\(late)\(stopped)"
+    }
+
+    /// The first rule that names this port and sends it to the container, whether a packet gets there or not.
+    private func intended(_ port: UInt16) -> String? {
+        guard let container = IPAddress(topology.containerAddress).map({ AddressSet($0) }) else { return nil }
+        for (tableNumber, table) in rules.ipv4.tables.enumerated() {
+            for (chainNumber, chain) in table.chains.enumerated() {
+                for (number, rule) in chain.rules.enumerated() {
+                    let hull = chain.portHulls[number]
+                    guard case .translateDestination(container, _) = rule.target, hull.low > 0 || hull.high < .max,
+                        (hull.low...max(hull.low, hull.high)).contains(port)
+                    else { continue }
+                    return rules.ipv4.reference(Site(table: tableNumber, chain: chainNumber, rule: number)).description
+                }
+            }
+        }
+        return nil
     }
 
     /// One row of the report.

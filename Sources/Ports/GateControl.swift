@@ -16,7 +16,7 @@ enum GateControl {
     static func listen(at path: String) throws(ScoutError) -> CInt {
         unlink(path)
         let descriptor = socket(AF_UNIX, CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-        let bound = try withAddress(path) { bind(descriptor, $0, $1) }
+        let bound = try UnixAddress.lend(path) { bind(descriptor, $0, $1) }
         guard bound == 0, Glibc.listen(descriptor, 16) == 0 else {
             throw ScoutError(.cannotCreate, "\(path): \(String(cString: strerror(errno)))")
         }
@@ -44,7 +44,7 @@ enum GateControl {
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }
         limit(descriptor, to: deadline)
-        guard let connected = try? withAddress(path, { connect(descriptor, $0, $1) }), connected == 0 else {
+        guard let connected = try? UnixAddress.lend(path, { connect(descriptor, $0, $1) }), connected == 0 else {
             return nil
         }
         let sent = Array(request.rawValue.utf8).withUnsafeBytes { File.writeAll($0, to: descriptor) }
@@ -64,23 +64,6 @@ enum GateControl {
         var value = timeval(tv_sec: Int(parts.seconds), tv_usec: Int(parts.attoseconds / 1_000_000_000_000))
         for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
             setsockopt(descriptor, SOL_SOCKET, option, &value, socklen_t(MemoryLayout<timeval>.size))
-        }
-    }
-
-    private static func withAddress(
-        _ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> CInt
-    ) throws(ScoutError) -> CInt {
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        guard path.utf8.count < MemoryLayout.size(ofValue: address.sun_path) else {
-            throw ScoutError(
-                .cannotCreate, "\(path) is too long for a socket", hint: "set SCOUT_RUNTIME_DIR to a shorter path")
-        }
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
-        return withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                body($0, socklen_t(MemoryLayout<sockaddr_un>.size))
-            }
         }
     }
 }

@@ -13,10 +13,9 @@ struct Scout: AsyncParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-            TargetCommand.self, EvidenceCommand.self, AcquireCommand.self, VerifyCommand.self, HashCommand.self,
-            ServeCommand.self, PortsCommand.self, ReleaseCommand.self, ForwardsCommand.self, DoctorCommand.self,
-            ExecCommand.self,
-            HostCommand.self, GateCommand.self, ProbeCommand.self,
+            TargetCommand.self, StatusCommand.self, EvidenceCommand.self, AcquireCommand.self, VerifyCommand.self,
+            HashCommand.self, ServeCommand.self, PortsCommand.self, ReleaseCommand.self, ForwardsCommand.self,
+            DoctorCommand.self, ExecCommand.self, HostCommand.self, GateCommand.self, ProbeCommand.self,
         ])
 }
 

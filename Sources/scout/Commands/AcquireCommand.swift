@@ -1,5 +1,7 @@
 import ArgumentParser
 import Core
+import FoundationEssentials
+import Glibc
 import Imaging
 
 /// `scout acquire`: images evidence onto this machine.
@@ -48,6 +50,14 @@ struct AcquireCommand: AsyncParsableCommand {
         defer { interrupts.stop() }
         let meter = ProgressLine(invocation.output)
         defer { meter.finish() }
+        let record = RunningAcquisition.Record(
+            RunningAcquisition(
+                pid: getpid(), target: isURI ? "a server" : invocation.placeName, source: source, image: image,
+                startedAt: Date()), invocation.paths)
+        let progress: @Sendable (Progress) -> Void = { [meter, record] in
+            meter.show($0)
+            record.note($0)
+        }
 
         var options = ContainerAcquisition.Options()
         options.hashes = hash.algorithms
@@ -66,7 +76,7 @@ struct AcquireCommand: AsyncParsableCommand {
                 tls: "", model: nil, serial: nil)
             let acquisition = Acquisition(
                 uri: source, source: description, image: image, hashes: options.hashes, options: options.acquisition)
-            result = try await acquisition.run(cancellation: cancellation) { meter.show($0) }
+            result = try await acquisition.run(cancellation: cancellation, progress: progress)
         } else {
             result = try await invocation.withContainer { [options] container in
                 try await ContainerAcquisition(
@@ -74,7 +84,7 @@ struct AcquireCommand: AsyncParsableCommand {
                     keyDirectory: invocation.paths.runtimeDirectory + "/keys"
                 ).run(
                     source: source, image: image, options: options, cancellation: cancellation,
-                    progress: { meter.show($0) }, remark: { invocation.output.remark($0) })
+                    progress: progress, remark: { invocation.output.remark($0) })
             }
         }
         meter.finish()

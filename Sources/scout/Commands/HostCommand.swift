@@ -7,7 +7,7 @@ struct HostCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "host",
         abstract: "On the LiveOS host: its firewall, the owner's two switches, the agent.",
-        subcommands: [HostForwardingCommand.self, HostLANCommand.self, HostControlCommand.self])
+        subcommands: [HostForwardingCommand.self, HostLANCommand.self, HostControlCommand.self, HostAgentCommand.self])
 }
 
 /// `scout host forwarding …`: the firewall of the document.

@@ -27,7 +27,9 @@ struct Doctor: Sendable {
         } catch {
             // Noted in the book, as the reason why the rest was not reached.
         }
-        return await protocolBook.report(port: chosen.withLock { $0 })
+        let proven = chosen.withLock { $0 }
+        return await protocolBook.report(
+            port: proven, success: "port \(proven.map { "\($0)" } ?? "-") works end to end")
     }
 
     // MARK: The VPN, from here
@@ -42,21 +44,14 @@ struct Doctor: Sendable {
             return
         }
         let link = try await protocolBook.step(.vpnLink) { () -> (String?, String) in
-            guard let network = topology.vpnNetwork, network.contains(address) else {
+            let view = await VPNView.look(towards: address, topology)
+            if let reason = view.reason {
+                throw Trouble(reason, .expert, "restart the VPN client, and look into its log")
+            }
+            guard let interface = view.interface, let own = view.address else {
                 return (nil, "\(host) is not in the VPN's network: reached without it")
             }
-            guard let own = NetworkInterface.all().first(where: { network.contains($0.address) }) else {
-                throw Trouble(
-                    "no interface of this machine has an address in the VPN's network \(network): the VPN client is not "
-                        + "running, or has not connected", .expert, "start the VPN client, and look into its log")
-            }
-            if let fault = Route.fault(of: own.name) {
-                throw Trouble(fault, .expert, "restart the VPN client, and look into its log")
-            }
-            if let silence = await VPNPeer.silence(on: own.name) {
-                throw Trouble(silence, .expert, "restart the VPN client; is the VPN server up?")
-            }
-            return (own.name, "\(own.name) is up, \(own.address)")
+            return (interface, "\(interface) is up, \(own)")
         }
         _ = try await protocolBook.step(.route) { () -> (Bool, String) in
             guard let way = Route.interface(towards: address) else {

@@ -140,12 +140,16 @@ actor Examination {
     func remark(_ text: String, advice: String) { remark = (text, advice) }
 
     /// The report, with the hops that were not reached.
-    func report(port: UInt16?) -> DoctorReport {
+    ///
+    /// - Parameters:
+    ///   - port: the port in question.
+    ///   - success: what to say where no hop fails.
+    func report(port: UInt16?, success: String) -> DoctorReport {
         let failed = hops.first { $0.ok == false }
         let all = DoctorReport.HopID.allCases.map { id in
             hops.first { $0.id == id } ?? DoctorReport.Hop(id: id, ok: nil, detail: "not reached", elapsedSeconds: 0)
         }
-        var verdict = port.map { "port \($0) works end to end" } ?? "all is well"
+        var verdict = success
         if let failed { verdict = "\(failed.id.rawValue) fails: \(failed.detail)" }
         if failed == nil, let remark { verdict += "; \(remark.text)" }
         return DoctorReport(

@@ -23,7 +23,8 @@ struct InnerDoctor: Sendable {
         } catch {
             // Noted in the book.
         }
-        return await book.report(port: port)
+        return await book.report(
+            port: port, success: "seen from inside, port \(port.map { "\($0)" } ?? "-") is well")
     }
 
     private func agentsAnswer() async -> Result<ForwardsReport, ScoutError> {

@@ -1,0 +1,27 @@
+public import Glibc
+
+/// The address of a Unix socket, which is a path (unix(7)).
+public enum UnixAddress {
+    /// Lends the address of a path to a call like `bind` or `connect`.
+    ///
+    /// - Parameters:
+    ///   - path: 107 bytes at most.
+    ///   - body: gets the address and its size in bytes.
+    /// - Throws: `ScoutError` (`cannotCreate`) for a path that is too long.
+    public static func lend(
+        _ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> CInt
+    ) throws(ScoutError) -> CInt {
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        guard path.utf8.count < MemoryLayout.size(ofValue: address.sun_path) else {
+            throw ScoutError(
+                .cannotCreate, "\(path) is too long for a socket", hint: "set SCOUT_RUNTIME_DIR to a shorter path")
+        }
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+        return withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                body($0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+    }
+}

@@ -1,0 +1,61 @@
+import ArgumentParser
+import Core
+import Dispatch
+import Forwarding
+import Glibc
+import Synchronization
+
+/// `scout host agent`: answers forward status to the container.
+struct HostAgentCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "agent",
+        abstract: "Tell the container what the host forwards, over a Unix socket.",
+        discussion: """
+            It takes one fixed line and obeys nothing (Docs/HostAgentProtocol.md). Docs/scout-host-agent.service runs it at boot.
+            """)
+    @Option(
+        help: ArgumentHelp("Where to listen: in the directory that the container shares.", valueName: "PATH"),
+        completion: .file())
+    var socket: String?
+    @OptionGroup var global: GlobalOptions
+
+    func run() async throws {
+        let invocation = try Invocation(global)
+        let path =
+            socket ?? invocation.paths.environment["SCOUT_HOST_SOCKET"]
+            ?? invocation.paths.sharedDirectoryOnHost + "/scout.sock"
+        let firewall = HostFirewall(topology: invocation.topology, paths: invocation.paths)
+        // Better now than in every answer: rules that can't be read.
+        _ = try await firewall.report(source: .agent)
+        let agent = try HostAgent(socketPath: path) { () throws(ScoutError) in
+            try Self.wait { () async throws(ScoutError) in
+                try await firewall.report(source: .agent).discreet(invocation.topology)
+            }
+        }
+        var ends: [CInt] = [-1, -1]
+        guard pipe(&ends) == 0 else { throw ScoutError(.io, "no pipe to be had") }
+        let (stop, word) = (ends[0], ends[1])
+        let interrupts = Interrupts { _ = write(word, "x", 1) }
+        defer { interrupts.stop() }
+        try await PlainThread.run {
+            try agent.run(until: stop) { invocation.output.remark("answering at \(path)") }
+        }
+    }
+
+    /// Waits on a plain thread for what is awaited elsewhere.
+    private static func wait<Value: Sendable>(
+        _ body: @escaping @Sendable () async throws(ScoutError) -> Value
+    ) throws(ScoutError) -> Value {
+        let result = Mutex<Result<Value, ScoutError>?>(nil)
+        let done = DispatchSemaphore(value: 0)
+        Task {
+            let outcome: Result<Value, ScoutError>
+            do throws(ScoutError) { outcome = .success(try await body()) } catch { outcome = .failure(error) }
+            result.withLock { $0 = outcome }
+            done.signal()
+        }
+        done.wait()
+        guard let outcome = result.withLock({ $0 }) else { throw ScoutError(.failed, "no answer") }
+        return try outcome.get()
+    }
+}

@@ -1,0 +1,42 @@
+import ArgumentParser
+import Core
+import Synchronization
+
+/// `scout status`: one page.
+struct StatusCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "status",
+        abstract: "One page: link, session, forwards, ports, running acquisitions.")
+    @Flag(help: "Show it anew every two seconds, until Ctrl-C.") var watch = false
+    @OptionGroup var global: GlobalOptions
+
+    func run() async throws {
+        let invocation = try Invocation(global)
+        guard watch else {
+            let error = try await Self.show(invocation)
+            if let error { throw ExitCode(error.code.exitStatus) }
+            return
+        }
+        let isInterrupted = Atomic(false)
+        let interrupts = Interrupts { isInterrupted.store(true, ordering: .releasing) }
+        defer { interrupts.stop() }
+        while !isInterrupted.load(ordering: .acquiring) {
+            _ = try await Self.show(invocation, clears: invocation.output.isForPeople && !global.json)
+            for _ in 0..<20 where !isInterrupted.load(ordering: .acquiring) {
+                try await Task.sleep(for: .milliseconds(100))
+            }
+        }
+    }
+
+    private static func show(_ invocation: Invocation, clears: Bool = false) async throws -> ScoutError? {
+        let (report, error) = await StatusReport.take(invocation)
+        let forPeople = invocation.output.isForPeople
+        // Home, then what is on the page, then nothing below it: no flicker.
+        try invocation.output.result(report) {
+            let text = report.text(forPeople: forPeople)
+            return clears ? "\u{1B}[H" + text.replacing("\n", with: "\u{1B}[K\n") + "\u{1B}[J" : text
+        }
+        if let hint = error?.hint { invocation.output.remark("hint: \(hint)") }
+        return error
+    }
+}

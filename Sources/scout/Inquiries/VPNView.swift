@@ -1,0 +1,33 @@
+import Core
+import Forwarding
+
+/// The VPN as the laptop sees it.
+struct VPNView: Codable, Sendable {
+    /// Whether nothing is wrong with it.
+    var up: Bool
+    /// Its interface here; `nil` where there is none, or where the target is reached without it.
+    var interface: String?
+    /// This machine's address on it.
+    var address: String?
+    /// What is wrong.
+    var reason: String?
+
+    /// Looks at the interface that has an address in the VPN's network; nothing is sent.
+    ///
+    /// - Parameter target: whom to reach.
+    static func look(towards target: IPAddress, _ topology: Topology) async -> VPNView {
+        guard let network = topology.vpnNetwork, network.contains(target) else { return VPNView(up: true) }
+        guard let own = NetworkInterface.all().first(where: { network.contains($0.address) }) else {
+            return VPNView(
+                up: false,
+                reason:
+                    "no interface of this machine has an address in the VPN's network \(network): the VPN client is not "
+                    + "running, or has not connected")
+        }
+        var view = VPNView(up: true, interface: own.name, address: own.address.description)
+        view.reason = Route.fault(of: own.name)
+        if view.reason == nil { view.reason = await VPNPeer.silence(on: own.name) }
+        view.up = view.reason == nil
+        return view
+    }
+}
