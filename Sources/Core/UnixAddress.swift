@@ -7,15 +7,18 @@ public enum UnixAddress {
     /// - Parameters:
     ///   - path: 107 bytes at most.
     ///   - body: gets the address and its size in bytes.
-    /// - Throws: `ScoutError` (`cannotCreate`) for a path that is too long.
+    /// - Throws: `ScoutError` (`cannotCreate`) for a path that is too long, empty, or holds a zero: that would mean
+    ///   something else than a file.
     public static func lend(
         _ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> CInt
     ) throws(ScoutError) -> CInt {
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
-        guard path.utf8.count < MemoryLayout.size(ofValue: address.sun_path) else {
+        let length = path.utf8.count
+        guard length > 0, length < MemoryLayout.size(ofValue: address.sun_path), !path.utf8.contains(0) else {
             throw ScoutError(
-                .cannotCreate, "\(path) is too long for a socket", hint: "set SCOUT_RUNTIME_DIR to a shorter path")
+                .cannotCreate, "\(path) can't be the path of a socket",
+                hint: "it must have 107 bytes at most: set SCOUT_RUNTIME_DIR to a shorter path")
         }
         withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
         return withUnsafePointer(to: &address) {

@@ -34,7 +34,7 @@ struct LocalContainer: Container {
 
     func forwards() async throws -> ForwardsReport {
         let socket = paths.hostSocket
-        return try await PlainThread.run { try HostAgentClient.ask(socket, deadline: .seconds(3)) }
+        return try await PlainThread.run { try HostAgentClient.ask(socket) }
     }
 
     func hash(_ source: String, algorithms: [HashAlgorithm]) async throws -> HashReport {

@@ -15,7 +15,7 @@ import Testing
             #expect(row.to == "10.0.3.2:\(row.port)")
             #expect(row.reason == nil)
         }
-        #expect(!report.lan.enabled)
+        #expect(report.lan.enabled == false)
     }
 
     @Test func stockRulesWithLANAccessForwardThemFromTheLANToo() {
@@ -25,7 +25,7 @@ import Testing
             #expect(row.vpn == .open)
             #expect(row.lan == .open)
         }
-        #expect(report.lan.enabled)
+        #expect(report.lan.enabled == true)
     }
 
     @Test(arguments: [false, true]) func stockRulesExposeTheContainerByAStaticRoute(lan: Bool) {

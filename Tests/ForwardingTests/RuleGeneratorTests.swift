@@ -16,7 +16,7 @@ import Testing
         #expect(report.forwards.map(\.port) == topology.forwardedPorts)
         #expect(report.forwards.allSatisfy { $0.vpn == .open && $0.lan == .closed })
         #expect(report.hostControl.enabled == control)
-        #expect(!report.lan.enabled)
+        #expect(report.lan.enabled == false)
         #expect(report.exposures.allSatisfy { $0.severity == .info }, "\(report.exposures)")
     }
 

@@ -1,31 +1,53 @@
-/// The one request that the agent takes, as it comes in piece by piece.
+import Core
+import Glibc
+
+/// What the container and the host's agent have agreed on (Docs/HostAgentProtocol.md).
+enum AgentProtocol {
+    /// The one request, with its line's end.
+    static let request = Array("\(ForwardsReport.schema)\n".utf8)
+    /// The longest line, in bytes with its end, that is read to find out that it is unknown.
+    static let longestRequest = 64
+    /// The longest answer in bytes.
+    static let longestAnswer = 1 << 20
+
+    /// A stream socket that never blocks.
+    static func socket() -> CInt {
+        Glibc.socket(AF_UNIX, CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
+    }
+}
+
+/// The line of one client, as it comes in pieces of any size.
+///
+/// It keeps how far the line has come, and no byte of it: nothing of it can reach anything.
 struct AgentRequest {
-    /// The line a caller sends.
-    static let line = Array("scout.forwards/1\n".utf8)
-    /// A line is not read further than this many bytes.
-    static let limit = 64
-
-    /// What has come so far.
-    enum State: Equatable {
-        /// Not all of a line.
+    enum Outcome: Hashable {
+        /// The line's end hasn't come yet.
         case incomplete
-        /// The line, byte for byte.
-        case complete
-        /// Anything else: another line, or one without an end.
-        case wrong
+        /// It asks for the forwards.
+        case forwards
+        /// It is another line, or too long, whatever else comes.
+        case unknown
     }
 
-    private(set) var state = State.incomplete
-    private var bytes: [UInt8] = []
+    private(set) var outcome = Outcome.incomplete
+    private var count = 0
+    private var fits = true
 
-    /// Takes the next bytes; what comes behind the line is not looked at.
-    mutating func feed(_ piece: ArraySlice<UInt8>) {
-        guard state == .incomplete else { return }
-        bytes += piece.prefix(Self.limit - bytes.count)
-        if let end = bytes.firstIndex(of: 10) {
-            state = Array(bytes[...end]) == Self.line ? .complete : .wrong
-        } else if bytes.count >= Self.limit {
-            state = .wrong
+    /// Takes the next bytes; those behind the line's end are ignored.
+    mutating func take(_ bytes: some Sequence<UInt8>) -> Outcome {
+        let expected = AgentProtocol.request
+        for byte in bytes where outcome == .incomplete {
+            fits = fits && count < expected.count && byte == expected[count]
+            count += 1
+            if byte == UInt8(ascii: "\n") {
+                outcome = fits ? .forwards : .unknown
+            } else if count >= AgentProtocol.longestRequest {
+                outcome = .unknown
+            }
         }
+        return outcome
     }
+
+    /// How many more bytes may matter.
+    var missing: Int { outcome == .incomplete ? AgentProtocol.longestRequest - count : 0 }
 }

@@ -1,81 +1,129 @@
 import Core
 import Glibc
 
-/// The agent's listening socket, in a directory that others can write to.
+/// The agent's listening socket, in a directory where somebody hostile may rename, replace and delete.
 ///
-/// The container's root owns files there, and may rename, replace or remove every name at any time. So no name is ever
-/// followed, opened, or given rights: a socket is bound to a name nobody can guess and renamed over the old one, which
-/// replaces the name itself, whatever it is by then. All that can be lost is an answer.
+/// It is made and given its mode in a directory of its own that nobody else may enter, and only then moved to its name.
+/// What others do to names meanwhile can cost the answer, and nothing else: no link is followed, no path of theirs is
+/// written to, and no mode changes but that of the socket.
 struct AgentSocket {
+    /// Never blocks; listening.
     let descriptor: CInt
     private let path: String
-    private let identity: (device: dev_t, inode: ino_t)
+    private let device: dev_t
+    private let inode: ino_t
 
-    /// Binds, and replaces the socket of an agent that is dead.
+    private static let pathOnly: CInt = 0o10000000  // O_PATH
+
+    /// Puts a socket at a path, in place of one that nobody listens on.
     ///
-    /// - Throws: `ScoutError`: `busy` where an agent answers there, `cannotCreate` where something else has the name.
-    init(_ path: String) throws(ScoutError) {
-        try Self.examine(path)
-        let kind = CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
-        let descriptor = socket(AF_UNIX, kind, 0)
-        guard descriptor >= 0 else { throw Self.failure("a socket") }
-        let temporary = "\(path).\(String(UInt64.random(in: .min ... .max), radix: 36))"
-        // The container's root is nobody special here, and has to get in; the directory keeps others out.
-        let mask = umask(0)
-        defer { umask(mask) }
-        guard fchmod(descriptor, 0o666) == 0,
-            try UnixAddress.lend(temporary, { bind(descriptor, $0, $1) }) == 0, listen(descriptor, 64) == 0
-        else {
-            let error = Self.failure(path)
-            close(descriptor)
+    /// - Throws: `ScoutError`: `busy` where somebody listens there, `cannotCreate` where something else than a socket is
+    ///   there or the directory doesn't permit it.
+    init(at path: String) throws(ScoutError) {
+        let (parent, name) = Self.split(path)
+        let directory = try Self.open(parent)
+        defer { close(directory) }
+        let isStale = try Self.examine(name, in: directory, path)
+
+        let privateName = ".scout-\(String(UInt64.random(in: 0 ... .max), radix: 36))"
+        guard mkdirat(directory, privateName, 0o700) == 0 else { throw Self.failure(path, errno) }
+        defer { unlinkat(directory, privateName, AT_REMOVEDIR) }
+        let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
+        let inner = openat(directory, privateName, flags)
+        guard inner >= 0 else { throw Self.failure(path, errno) }
+        defer { close(inner) }
+        var own = stat()
+        guard fstat(inner, &own) == 0, own.st_uid == geteuid(), own.st_mode & 0o777 == 0o700 else {
+            throw ScoutError(.cannotCreate, "\(path): somebody replaces what is made beside it")
+        }
+
+        let listener = AgentProtocol.socket()
+        guard listener >= 0 else { throw Self.failure(path, errno) }
+        do throws(ScoutError) {
+            defer { unlinkat(inner, "s", 0) }
+            let bound = try UnixAddress.lend("/proc/self/fd/\(inner)/s") { bind(listener, $0, $1) }
+            var made = stat()
+            guard bound == 0, fchmodat(inner, "s", 0o666, 0) == 0, listen(listener, 64) == 0,
+                fstatat(inner, "s", &made, AT_SYMLINK_NOFOLLOW) == 0
+            else { throw Self.failure(path, errno) }
+            // Where nothing was, nothing is replaced: a file that has come since stays.
+            let moved = isStale ? renameat(inner, "s", directory, name) : linkat(inner, "s", directory, name, 0)
+            guard moved == 0 else { throw Self.failure(path, errno) }
+            (device, inode) = (made.st_dev, made.st_ino)
+        } catch {
+            close(listener)
             throw error
         }
-        var status = stat()
-        guard lstat(temporary, &status) == 0, rename(temporary, path) == 0 else {
-            let error = Self.failure(path)
-            close(descriptor)
-            unlink(temporary)
-            throw error
-        }
-        self.descriptor = descriptor
+        descriptor = listener
         self.path = path
-        identity = (status.st_dev, status.st_ino)
     }
 
-    /// Whether the name still leads to this socket.
+    /// Whether clients that look for the path still find this socket.
     var isInPlace: Bool {
-        var status = stat()
-        return lstat(path, &status) == 0 && status.st_dev == identity.device && status.st_ino == identity.inode
+        let (parent, name) = Self.split(path)
+        guard let directory = try? Self.open(parent) else { return false }
+        defer { close(directory) }
+        return isOwn(name, in: directory)
     }
 
-    /// Closes the socket, and removes its name if that is still its own.
+    /// Closes it, and removes its name if that is still its own.
     func remove() {
-        if isInPlace { unlink(path) }
+        let (parent, name) = Self.split(path)
+        if let directory = try? Self.open(parent) {
+            if isOwn(name, in: directory) { unlinkat(directory, name, 0) }
+            close(directory)
+        }
         close(descriptor)
     }
 
-    private static func failure(_ what: String) -> ScoutError {
-        ScoutError(
-            .cannotCreate, "\(what): \(String(cString: strerror(errno)))",
-            hint: "does the directory exist that host and container share? --socket names another")
+    private func isOwn(_ name: String, in directory: CInt) -> Bool {
+        var found = stat()
+        return fstatat(directory, name, &found, AT_SYMLINK_NOFOLLOW) == 0 && found.st_mode & S_IFMT == S_IFSOCK
+            && found.st_dev == device && found.st_ino == inode
     }
 
-    /// Refuses to take a name away from anything but a dead agent, or one that only looks like an agent.
-    private static func examine(_ path: String) throws(ScoutError) {
-        var status = stat()
-        guard lstat(path, &status) == 0 else { return }
-        guard status.st_mode & S_IFMT == S_IFSOCK else {
-            throw ScoutError(
-                .cannotCreate, "\(path) exists, and is no socket", hint: "look at it, and move it out of the way")
+    /// Whether there is a socket without a listener; throws for all else that is in the way.
+    private static func examine(_ name: String, in directory: CInt, _ path: String) throws(ScoutError) -> Bool {
+        let found = openat(directory, name, pathOnly | O_NOFOLLOW | O_CLOEXEC)
+        if found < 0 {
+            if errno == ENOENT { return false }
+            throw failure(path, errno)
         }
-        let probe = socket(AF_UNIX, CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
+        defer { close(found) }
+        var info = stat()
+        guard fstat(found, &info) == 0, info.st_mode & S_IFMT == S_IFSOCK else {
+            let what = info.st_mode & S_IFMT == S_IFLNK ? "a symbolic link" : "no socket"
+            throw ScoutError(
+                .cannotCreate, "\(path) is \(what), and is left as it is",
+                hint: "find out who made it, remove it, and start the agent again")
+        }
+        let probe = AgentProtocol.socket()
+        guard probe >= 0 else { throw failure(path, errno) }
         defer { close(probe) }
-        guard try UnixAddress.lend(path, { connect(probe, $0, $1) }) == 0 else { return }
-        // Whoever listens there without being this user is no agent, but somebody of the container.
-        // The kernel's struct ucred: process, user, group.
-        var peer: (pid: pid_t, user: uid_t, group: gid_t) = (0, .max, .max)
-        var size = socklen_t(MemoryLayout.size(ofValue: peer))
-        guard getsockopt(probe, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0, peer.user == geteuid() else { return }
-        throw ScoutError(.busy, "an agent answers at \(path) already (pid \(peer.pid))", hint: "kill \(peer.pid)")
+        // By way of the descriptor it is the socket that was examined, whatever has the name by now.
+        let status = try UnixAddress.lend("/proc/self/fd/\(found)") { connect(probe, $0, $1) }
+        if status != 0, errno == ECONNREFUSED { return true }
+        throw ScoutError(
+            .busy, "somebody listens at \(path) already",
+            hint: "systemctl status scout-host-agent tells whether the agent runs")
+    }
+
+    private static func split(_ path: String) -> (directory: String, name: String) {
+        guard let slash = path.lastIndex(of: "/") else { return (".", path) }
+        return (slash == path.startIndex ? "/" : String(path[..<slash]), String(path[path.index(after: slash)...]))
+    }
+
+    private static func open(_ directory: String) throws(ScoutError) -> CInt {
+        let descriptor = Glibc.open(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            throw ScoutError(
+                .cannotCreate, "\(directory): \(String(cString: strerror(errno)))",
+                hint: "the directory that the host shares with the container must be there")
+        }
+        return descriptor
+    }
+
+    private static func failure(_ path: String, _ number: CInt) -> ScoutError {
+        ScoutError(.cannotCreate, "\(path): \(String(cString: strerror(number)))")
     }
 }

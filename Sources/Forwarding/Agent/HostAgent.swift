@@ -1,164 +1,163 @@
 public import Core
 import Glibc
 
-/// Answers, on a Unix socket, what the host forwards. It takes one fixed line and obeys nothing.
+/// The host's agent: tells the container what the firewall forwards, and obeys nothing (Docs/HostAgentProtocol.md).
 ///
-/// Protocol and limits are in Docs/HostAgentProtocol.md. One thread serves all callers; none can make another wait.
-public struct HostAgent: Sendable {
-    /// Callers at a time; the next is told that it is too many.
-    static let maximumClients = 16
-    /// For the request line.
-    static let requestDeadline = Duration.seconds(2)
-    /// From the connection to the last byte of the answer.
-    static let totalDeadline = Duration.seconds(5)
+/// One thread, one `poll` loop on sockets that never block. Clients send one fixed line; whatever else they send is not
+/// interpreted, stored, logged or echoed.
+public final class HostAgent: Sendable {
+    /// How many clients are served at once; one more is told that the agent is busy.
+    public static let maxClients = 16
 
-    /// A caller.
-    private struct Client {
-        let descriptor: CInt
-        let since: ContinuousClock.Instant
-        var request = AgentRequest()
-        /// What is still to be sent; `nil` while there is no answer.
-        var rest: ArraySlice<UInt8>?
-
-        /// What it waits for.
-        var events: Int16 {
-            if request.state == .incomplete { return Int16(POLLIN) }
-            return rest == nil ? 0 : Int16(POLLOUT)
-        }
-
-        var deadline: ContinuousClock.Instant {
-            since + (request.state == .incomplete ? HostAgent.requestDeadline : HostAgent.totalDeadline)
-        }
+    enum Limit {
+        /// To send the line.
+        static let request = Duration.seconds(2)
+        /// To wait for an evaluation.
+        static let evaluation = Duration.seconds(5)
+        /// To take the whole answer.
+        static let answer = Duration.seconds(5)
+        /// Between two looks whether the socket is still in its place, and so between two attempts to put it back.
+        static let look = Duration.seconds(1)
+        /// How long nobody is accepted after the system ran out of descriptors or memory.
+        static let pause = Duration.milliseconds(200)
     }
 
-    private let path: String
-    private let answer: AgentAnswer
+    private let socketPath: String
+    private let answer: @Sendable () -> Result<ForwardsReport, ScoutError>
 
     /// - Parameters:
-    ///   - socketPath: where to listen.
-    ///   - answer: makes the report, without what is the owner's alone; called on a thread of its own, never twice at a
-    ///     time, and not again within a second.
-    /// - Throws: `ScoutError` (`io`).
-    public init(
-        socketPath: String, answer: @escaping @Sendable () throws(ScoutError) -> ForwardsReport
-    ) throws(ScoutError) {
-        path = socketPath
-        self.answer = try AgentAnswer(answer)
+    ///   - socketPath: where to listen; the directory exists, and somebody hostile may write to it.
+    ///   - answer: finds out the facts, without what is the owner's alone. It may take seconds, runs on a thread of its own,
+    ///     never twice at a time, and at most about once a second. Of its error only the code is passed on.
+    public init(socketPath: String, answer: @escaping @Sendable () -> Result<ForwardsReport, ScoutError>) {
+        self.socketPath = socketPath
+        self.answer = answer
     }
 
-    /// Answers callers until a descriptor is readable; then removes the socket. Blocks the calling thread.
+    /// Serves until told to stop, then removes the socket.
+    ///
+    /// A socket that is removed or replaced is put back within about a second, except over something that is no socket or
+    /// that somebody listens on: then it waits, and looks again each second.
+    ///
+    /// Blocks the calling thread. The C functions are `bind`, `listen`, `accept` and `poll`.
     ///
     /// - Parameters:
-    ///   - stop: ends the work.
-    ///   - onListening: called once the socket is there.
-    /// - Throws: `ScoutError`: `busy` where an agent answers there already; `cannotCreate`.
-    public func run(until stop: CInt, onListening: () -> Void = {}) throws(ScoutError) {
-        var socket = try AgentSocket(path)
-        defer { socket.remove() }
-        onListening()
-        var clients: [Client] = []
-        defer { for client in clients { close(client.descriptor) } }
-        var looked = ContinuousClock.now
-        var restUntil = ContinuousClock.now
+    ///   - stop: a descriptor that becomes readable, or is closed at its other end, when it shall end.
+    ///   - whenListening: called once, when clients may come.
+    /// - Throws: `ScoutError`, before anybody is served: `busy` where somebody listens at the path already, `cannotCreate`
+    ///   where something else is there or the directory doesn't permit a socket, `io` where the system has no descriptor.
+    public func run(until stop: CInt, whenListening: () -> Void = {}) throws(ScoutError) {
+        let socket = try AgentSocket(at: socketPath)
+        let evaluation: AgentEvaluation
+        do throws(ScoutError) {
+            evaluation = try AgentEvaluation(answer)
+        } catch {
+            socket.remove()
+            throw error
+        }
+        whenListening()
+        var loop = AgentLoop(socket: socket, path: socketPath, evaluation: evaluation)
+        loop.run(until: stop)
+    }
+}
+
+/// The state of a running agent, touched by one thread.
+private struct AgentLoop {
+    var socket: AgentSocket?
+    let path: String
+    let evaluation: AgentEvaluation
+    private var clients: [AgentClient] = []
+    private var lookAt = ContinuousClock.now + HostAgent.Limit.look
+    private var pausedUntil: ContinuousClock.Instant?
+
+    init(socket: AgentSocket, path: String, evaluation: AgentEvaluation) {
+        self.socket = socket
+        self.path = path
+        self.evaluation = evaluation
+    }
+
+    mutating func run(until stop: CInt) {
         while true {
-            // Without a free descriptor `accept` fails at once, and would be asked again at once.
-            let isResting = restUntil > .now
-            var polled = [
+            // Where there is no listener, or it is not listened to, poll ignores the place: its descriptor is negative.
+            var waiting = [
                 pollfd(fd: stop, events: Int16(POLLIN), revents: 0),
-                pollfd(fd: answer.wakeDescriptor, events: Int16(POLLIN), revents: 0),
-                pollfd(fd: socket.descriptor, events: isResting ? 0 : Int16(POLLIN), revents: 0),
+                pollfd(fd: evaluation.descriptor, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: pausedUntil == nil ? socket?.descriptor ?? -1 : -1, events: Int16(POLLIN), revents: 0),
             ]
-            polled += clients.map { pollfd(fd: $0.descriptor, events: $0.events, revents: 0) }
-            poll(&polled, nfds_t(polled.count), clients.isEmpty && !isResting ? 1000 : 100)
-            if polled[0].revents != 0 { return }
-            if polled[1].revents != 0 { answer.drain() }
-            for (index, entry) in zip(clients.indices, polled.dropFirst(3)) where entry.revents != 0 {
-                Self.advance(&clients[index])
-                // Who has hung up doesn't wait for an answer any more, and would wake us without end.
-                if entry.revents & Int16(POLLHUP | POLLERR) != 0 { clients[index].rest = [] }
+            waiting += clients.map { pollfd(fd: $0.descriptor, events: $0.events, revents: 0) }
+            if poll(&waiting, nfds_t(waiting.count), timeout) < 0 {
+                if errno != EINTR { usleep(100_000) }
+                continue
             }
-            serve(&clients)
-            if polled[2].revents != 0, !Self.accept(on: socket.descriptor, &clients) {
-                restUntil = .now + .milliseconds(200)
+            if waiting[0].revents != 0 { break }
+            // The clients first: the places fit only as long as nobody has come or gone.
+            for (index, ready) in waiting.dropFirst(3).enumerated() where ready.revents != 0 {
+                clients[index].advance(ready.revents, evaluation)
             }
-            if ContinuousClock.now - looked > .seconds(1) {
-                looked = .now
-                // Somebody of the container took the name away; it is put back, once a second at most.
-                if !socket.isInPlace, let again = try? AgentSocket(path) {
-                    close(socket.descriptor)
-                    socket = again
-                }
-            }
+            if waiting[1].revents != 0 { spread() }
+            dismissLate()
+            clients.removeAll { $0.isGone }
+            if waiting[2].revents != 0 { admit() }
+            keepInPlace()
+        }
+        for client in clients { close(client.descriptor) }
+        socket?.remove()
+    }
+
+    /// Milliseconds until something is due.
+    private var timeout: CInt {
+        let due = clients.map(\.due).reduce(min(lookAt, pausedUntil ?? lookAt), min)
+        return CInt(max(((due - .now) / .milliseconds(1)).rounded(.up), 0))
+    }
+
+    /// Gives the answer that has come to all who wait for it.
+    private mutating func spread() {
+        evaluation.drain()
+        for index in clients.indices {
+            if clients[index].isWaiting, let answer = evaluation.answer() { clients[index].give(answer) }
         }
     }
 
-    /// Takes a caller in, or tells it that there are too many.
-    ///
-    /// - Returns: `false` where the system has no descriptor left.
-    private static func accept(on listener: CInt, _ clients: inout [Client]) -> Bool {
-        let descriptor = Glibc.accept(listener, nil, nil)
-        guard descriptor >= 0 else { return errno != EMFILE && errno != ENFILE }
-        _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
-        _ = fcntl(descriptor, F_SETFL, O_NONBLOCK)
-        guard clients.count < maximumClients else {
-            var words = AgentAnswer.bytes(ScoutError(.busy, "too many callers at a time", hint: "try again"))[...]
-            _ = send(&words, to: descriptor)
-            close(descriptor)
-            return true
-        }
-        clients.append(Client(descriptor: descriptor, since: .now))
-        return true
-    }
-
-    /// Reads more of the request.
-    private static func advance(_ client: inout Client) {
-        guard client.request.state == .incomplete else { return }
-        var piece = [UInt8](repeating: 0, count: AgentRequest.limit)
-        let count = read(client.descriptor, &piece, piece.count)
-        if count > 0 {
-            client.request.feed(piece[..<count])
-            if client.request.state == .wrong {
-                client.rest = AgentAnswer.bytes(ScoutError(.usage, "the agent takes one line: scout.forwards/1"))[...]
-            }
-        } else if count == 0 || errno != EAGAIN && errno != EINTR {
-            // Gone without a line: nothing to say.
-            client.request.feed([10])
-            client.rest = []
-        }
-    }
-
-    /// Gives answers, sends what fits, and lets go of who is done or too late.
-    private func serve(_ clients: inout [Client]) {
-        let ready = clients.contains { $0.request.state == .complete && $0.rest == nil } ? answer.take() : nil
-        for index in clients.indices where clients[index].request.state != .incomplete {
-            if clients[index].rest == nil { clients[index].rest = ready?[...] }
-            if clients[index].rest == nil, clients[index].deadline < .now {
-                clients[index].rest =
-                    AgentAnswer.bytes(ScoutError(.busy, "the host takes too long", hint: "try again"))[...]
-            }
-            if var rest = clients[index].rest {
-                if !Self.send(&rest, to: clients[index].descriptor) { rest = [] }
-                clients[index].rest = rest
-            }
-        }
+    private mutating func dismissLate() {
         let now = ContinuousClock.now
-        for client in clients where Self.isDone(client, now) { close(client.descriptor) }
-        clients.removeAll { Self.isDone($0, now) }
+        for index in clients.indices where now >= clients[index].due { clients[index].dismiss() }
+        if let until = pausedUntil, now >= until { pausedUntil = nil }
     }
 
-    private static func isDone(_ client: Client, _ now: ContinuousClock.Instant) -> Bool {
-        client.rest?.isEmpty == true || client.deadline < now
-    }
-
-    /// Sends what the socket takes.
-    ///
-    /// - Returns: `false` where the caller is gone.
-    private static func send(_ words: inout ArraySlice<UInt8>, to descriptor: CInt) -> Bool {
-        while !words.isEmpty {
-            let count = words.withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress, $0.count, CInt(MSG_NOSIGNAL)) }
-            if count < 0 { return errno == EAGAIN || errno == EINTR }
-            words = words.dropFirst(count)
+    private mutating func admit() {
+        guard let listener = socket?.descriptor else { return }
+        // So many at a turn: who knocks without end must not keep the others from their answers.
+        for _ in 0..<32 {
+            let connection = accept(listener, nil, nil)
+            guard connection >= 0 else {
+                if errno == EINTR || errno == ECONNABORTED { continue }
+                // Out of descriptors or memory: the queue stays readable, so look away for a moment.
+                if errno != EAGAIN { pausedUntil = .now + HostAgent.Limit.pause }
+                return
+            }
+            _ = fcntl(connection, F_SETFD, FD_CLOEXEC)
+            guard fcntl(connection, F_SETFL, O_NONBLOCK) == 0 else {
+                close(connection)
+                continue
+            }
+            var client = AgentClient(connection)
+            if clients.count < HostAgent.maxClients {
+                clients.append(client)
+            } else {
+                // It fits into the socket's own buffer, or it is not sent.
+                client.turnAway()
+            }
         }
-        return true
+    }
+
+    private mutating func keepInPlace() {
+        guard ContinuousClock.now >= lookAt else { return }
+        lookAt = .now + HostAgent.Limit.look
+        guard socket?.isInPlace != true else { return }
+        // The old one is kept until there is another: it may come back by the hand that took it.
+        if let new = try? AgentSocket(at: path) {
+            if let old = socket { close(old.descriptor) }
+            socket = new
+        }
     }
 }

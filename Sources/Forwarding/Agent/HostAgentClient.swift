@@ -2,65 +2,169 @@ public import Core
 import FoundationEssentials
 import Glibc
 
-/// The container's side of the host's agent.
+/// Asks the host's agent what the firewall forwards (Docs/HostAgentProtocol.md).
 public enum HostAgentClient {
-    /// A longer answer is none of the agent's.
-    static let limit = 1 << 20
-
-    /// Asks the agent.
+    /// Asks once.
+    ///
+    /// The other side is trusted for the facts, not for its manners: the answer is bounded, and what could move a
+    /// terminal's cursor is taken out of its words.
+    ///
+    /// Blocks the calling thread until the deadline at the most. The C functions are `connect`, `send` and `recv`.
     ///
     /// - Parameters:
-    ///   - path: its socket.
-    ///   - deadline: for all of it.
-    /// - Returns: its report.
-    /// - Throws: `ScoutError`: `unreachable`, whose message tells an agent that is absent, dead, or hung; `refused`;
-    ///   `protocolViolation`; and the agent's own errors.
-    ///
-    /// Blocks the calling thread.
-    public static func ask(_ path: String, deadline: Duration) throws(ScoutError) -> ForwardsReport {
-        let descriptor = socket(
-            AF_UNIX, CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
-        guard descriptor >= 0 else { throw ScoutError(.io, "a socket: \(String(cString: strerror(errno)))") }
-        defer { close(descriptor) }
-        guard try UnixAddress.lend(path, { connect(descriptor, $0, $1) }) == 0 else { throw unreachable(path, errno) }
-        let end = ContinuousClock.now + deadline
-        let hung = ScoutError(
-            .unreachable,
-            "the host's agent is hung: it does not answer at \(path) within \(deadline.components.seconds) s",
-            hint: "ask the owner to restart it")
-        // The line is short, and the socket fresh: it fits.
-        _ = AgentRequest.line.withUnsafeBytes { send(descriptor, $0.baseAddress, $0.count, CInt(MSG_NOSIGNAL)) }
-        var answer: [UInt8] = []
-        var piece = [UInt8](repeating: 0, count: 16384)
-        while answer.count <= limit {
-            var ready = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-            let left = (end - .now) / .milliseconds(1)
-            guard left > 0 else { throw hung }
-            guard poll(&ready, 1, CInt(left.rounded(.up))) > 0 else { continue }
-            let count = read(descriptor, &piece, piece.count)
-            if count < 0, errno == EAGAIN || errno == EINTR { continue }
-            if count <= 0 { break }
-            answer += piece[..<count]
+    ///   - socketPath: the agent's socket.
+    ///   - deadline: how long all of it may take; 3 s by default.
+    /// - Returns: the report, whose source is `agent`.
+    /// - Throws: `ScoutError`: `unreachable` where there is no socket, nobody listens, or no answer comes in time; `refused`
+    ///   where this user may not connect; `protocolViolation` where the answer makes no sense; else what the agent says.
+    public static func ask(_ socketPath: String, deadline: Duration = .seconds(3)) throws(ScoutError) -> ForwardsReport
+    {
+        let exchange = Exchange(path: socketPath, deadline: deadline)
+        let answer = try exchange.answer()
+        guard answer.last == UInt8(ascii: "\n") else {
+            throw ScoutError(
+                .protocolViolation, "the host's agent closed the connection in the middle of its answer", hint: again)
         }
-        guard answer.count <= limit, !answer.isEmpty else {
-            throw ScoutError(.protocolViolation, "what answers at \(path) is not the host's agent")
+        do throws(ScoutError) {
+            var report = try JSON.decode(ForwardsReport.self, from: Data(answer)).plain
+            report.source = .agent
+            return report
+        } catch {
+            guard error.code == .protocolViolation else {
+                throw ScoutError(error.code, plain(error.message), hint: error.hint.map { plain($0) })
+            }
+            throw ScoutError(
+                .protocolViolation, "the host's agent does not speak scout's protocol: \(plain(error.message))",
+                hint: "use the same version of scout on both sides")
         }
-        return try JSON.decode(ForwardsReport.self, from: Data(answer))
     }
 
-    private static func unreachable(_ path: String, _ code: CInt) -> ScoutError {
-        let owner = "ask the owner to start 'scout host agent' on the LiveOS"
-        return switch code {
-        case ENOENT, ENOTDIR, ENOTSOCK:
-            ScoutError(.unreachable, "the host's agent is absent: no socket at \(path)", hint: owner)
-        case ECONNREFUSED:
-            ScoutError(.unreachable, "the host's agent is dead: nobody listens at \(path)", hint: owner)
-        case EAGAIN:
-            ScoutError(.unreachable, "the host's agent is hung: nobody accepts at \(path)", hint: owner)
-        case EACCES, EPERM:
-            ScoutError(.refused, "the host's agent can't be asked by this user at \(path)", hint: "ask as root")
-        default:
-            ScoutError(.unreachable, "the host's agent at \(path): \(String(cString: strerror(code)))", hint: owner)
+    private static let again = "on the host: systemctl status scout-host-agent"
+
+    private struct Exchange {
+        let path: String
+        let deadline: Duration
+        let end: ContinuousClock.Instant
+
+        init(path: String, deadline: Duration) {
+            self.path = path
+            self.deadline = deadline
+            end = .now + deadline
         }
+
+        func answer() throws(ScoutError) -> [UInt8] {
+            let descriptor = AgentProtocol.socket()
+            guard descriptor >= 0 else { throw broken(errno) }
+            defer { close(descriptor) }
+            try dial(descriptor)
+            // An agent that turns clients away has closed by now; what it said can still be read.
+            let sent = AgentProtocol.request.withUnsafeBytes {
+                send(descriptor, $0.baseAddress, $0.count, CInt(MSG_NOSIGNAL))
+            }
+            guard sent == AgentProtocol.request.count || errno == EPIPE || errno == ECONNRESET else {
+                throw broken(errno)
+            }
+            var answer: [UInt8] = []
+            var piece = [UInt8](repeating: 0, count: 65536)
+            while true {
+                try wait(descriptor)
+                let count = recv(descriptor, &piece, piece.count, 0)
+                if count < 0, errno == EAGAIN || errno == EINTR { continue }
+                // Reset is how a close looks to who sent more than was read.
+                if count == 0 || (count < 0 && errno == ECONNRESET) { break }
+                guard count > 0 else { throw broken(errno) }
+                answer += piece[..<count]
+                guard answer.count <= AgentProtocol.longestAnswer else {
+                    throw ScoutError(
+                        .protocolViolation,
+                        "the host's agent answers with more than \(AgentProtocol.longestAnswer >> 20) MiB", hint: again)
+                }
+            }
+            guard !answer.isEmpty else {
+                throw ScoutError(
+                    .protocolViolation, "the host's agent closed the connection without an answer", hint: again)
+            }
+            return answer
+        }
+
+        /// A full queue doesn't become ready, so it is tried again.
+        private func dial(_ descriptor: CInt) throws(ScoutError) {
+            while try UnixAddress.lend(path, { connect(descriptor, $0, $1) }) != 0 {
+                switch errno {
+                case EINTR: continue
+                case EAGAIN:
+                    guard ContinuousClock.now < end else { throw silent }
+                    usleep(10_000)
+                case ENOENT, ENOTDIR:
+                    throw ScoutError(
+                        .unreachable, "the host's agent is absent: no socket at \(path)",
+                        hint: "on the host: systemctl start scout-host-agent")
+                case ECONNREFUSED:
+                    throw ScoutError(
+                        .unreachable, "the host's agent is dead: nobody listens at \(path)",
+                        hint: "on the host: systemctl restart scout-host-agent")
+                case EACCES, EPERM:
+                    throw ScoutError(
+                        .refused, "this user is not permitted to connect to the host's agent at \(path)",
+                        hint: "ask as root in the container")
+                default: throw broken(errno)
+                }
+            }
+        }
+
+        private func wait(_ descriptor: CInt) throws(ScoutError) {
+            var ready = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+            while true {
+                let left = (end - .now) / .milliseconds(1)
+                guard left > 0 else { throw silent }
+                let count = poll(&ready, 1, CInt(min(left.rounded(.up), 3_600_000)))
+                if count > 0 { return }
+                if count < 0, errno != EINTR { throw broken(errno) }
+            }
+        }
+
+        private var silent: ScoutError {
+            let seconds = deadline / .seconds(1)
+            let number = seconds == seconds.rounded() ? "\(Int(seconds))" : "\(seconds)"
+            return ScoutError(
+                .unreachable, "the host's agent does not answer within \(number) s",
+                hint: "on the host: systemctl restart scout-host-agent")
+        }
+
+        private func broken(_ number: CInt) -> ScoutError {
+            ScoutError(
+                .io, "the host's agent at \(path) can't be asked: \(String(cString: strerror(number)))", hint: again)
+        }
+    }
+
+    /// Printable text on one line, of a sensible length.
+    fileprivate static func plain(_ text: String) -> String {
+        var scalars = String.UnicodeScalarView()
+        for scalar in text.unicodeScalars.prefix(2000) {
+            switch scalar.properties.generalCategory {
+            case .control, .format, .lineSeparator, .paragraphSeparator, .privateUse, .surrogate, .unassigned:
+                scalars.append("\u{fffd}")
+            default: scalars.append(scalar)
+            }
+        }
+        return String(scalars)
+    }
+}
+
+extension ForwardsReport {
+    /// The report with nothing in its words that could do more than be read.
+    fileprivate var plain: ForwardsReport {
+        var report = self
+        report.vpn.interface = HostAgentClient.plain(vpn.interface)
+        report.vpn.address = HostAgentClient.plain(vpn.address)
+        for index in report.forwards.indices {
+            report.forwards[index].proto = HostAgentClient.plain(forwards[index].proto)
+            report.forwards[index].to = HostAgentClient.plain(forwards[index].to)
+            report.forwards[index].reason = forwards[index].reason.map { HostAgentClient.plain($0) }
+        }
+        for index in report.exposures.indices {
+            report.exposures[index].summary = HostAgentClient.plain(exposures[index].summary)
+        }
+        return report
     }
 }

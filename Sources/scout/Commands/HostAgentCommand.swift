@@ -27,8 +27,8 @@ struct HostAgentCommand: AsyncParsableCommand {
         let firewall = HostFirewall(topology: invocation.topology, paths: invocation.paths)
         // Better now than in every answer: rules that can't be read.
         _ = try await firewall.report(source: .agent)
-        let agent = try HostAgent(socketPath: path) { () throws(ScoutError) in
-            try Self.wait { () async throws(ScoutError) in
+        let agent = HostAgent(socketPath: path) {
+            Self.wait { () async throws(ScoutError) in
                 try await firewall.report(source: .agent).discreet(invocation.topology)
             }
         }
@@ -45,7 +45,7 @@ struct HostAgentCommand: AsyncParsableCommand {
     /// Waits on a plain thread for what is awaited elsewhere.
     private static func wait<Value: Sendable>(
         _ body: @escaping @Sendable () async throws(ScoutError) -> Value
-    ) throws(ScoutError) -> Value {
+    ) -> Result<Value, ScoutError> {
         let result = Mutex<Result<Value, ScoutError>?>(nil)
         let done = DispatchSemaphore(value: 0)
         Task {
@@ -55,7 +55,6 @@ struct HostAgentCommand: AsyncParsableCommand {
             done.signal()
         }
         done.wait()
-        guard let outcome = result.withLock({ $0 }) else { throw ScoutError(.failed, "no answer") }
-        return try outcome.get()
+        return result.withLock { $0 } ?? .failure(ScoutError(.failed, "no answer"))
     }
 }

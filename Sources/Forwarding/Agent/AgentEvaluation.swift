@@ -1,0 +1,93 @@
+import Core
+import FoundationEssentials
+import Glibc
+import Synchronization
+
+/// The facts, found out on a thread of their own, one at a time, and kept for a second.
+///
+/// The thread may outlive the agent; it holds this object, so nothing it writes to is gone.
+final class AgentEvaluation: Sendable {
+    private struct State {
+        var isRunning = false
+        var answer: [UInt8] = []
+        var finishedAt: ContinuousClock.Instant?
+    }
+
+    /// Readable after an evaluation has ended, until ``drain()``.
+    let descriptor: CInt
+    private let writer: CInt
+    private let find: @Sendable () -> Result<ForwardsReport, ScoutError>
+    private let state = Mutex(State())
+
+    /// How long an answer is repeated.
+    static let lifetime = Duration.seconds(1)
+
+    init(_ find: @escaping @Sendable () -> Result<ForwardsReport, ScoutError>) throws(ScoutError) {
+        var ends: [CInt] = [-1, -1]
+        guard pipe(&ends) == 0 else {
+            throw ScoutError(.io, "cannot make a pipe: \(String(cString: strerror(errno)))")
+        }
+        for end in ends {
+            _ = fcntl(end, F_SETFD, FD_CLOEXEC)
+            _ = fcntl(end, F_SETFL, O_NONBLOCK)
+        }
+        (descriptor, writer) = (ends[0], ends[1])
+        self.find = find
+    }
+
+    deinit {
+        close(descriptor)
+        close(writer)
+    }
+
+    /// The answer, if one is young enough; else `nil`, and one is on its way.
+    func answer() -> [UInt8]? {
+        let (answer, mustStart) = state.withLock { state -> ([UInt8]?, Bool) in
+            if let at = state.finishedAt, ContinuousClock.now < at + Self.lifetime { return (state.answer, false) }
+            if state.isRunning { return (nil, false) }
+            state.isRunning = true
+            return (nil, true)
+        }
+        if mustStart {
+            do throws(ScoutError) { try PlainThread.start { [self] in evaluate() } } catch { finish(Self.bytes(error)) }
+        }
+        return answer
+    }
+
+    func drain() {
+        var bytes = [UInt8](repeating: 0, count: 64)
+        while read(descriptor, &bytes, bytes.count) == bytes.count {}
+    }
+
+    private func finish(_ answer: [UInt8]) {
+        state.withLock { $0 = State(isRunning: false, answer: answer, finishedAt: .now) }
+        var byte: UInt8 = 1
+        _ = write(writer, &byte, 1)
+    }
+
+    private func evaluate() {
+        switch find() {
+        case .success(let report): finish(Self.bytes(report))
+        // The words of a failure may quote anything of the host's, so they stay there.
+        case .failure(let error):
+            finish(
+                Self.bytes(
+                    ScoutError(
+                        error.code, "the host can't evaluate its rules",
+                        hint: "the owner sees why with: scout host forwarding show")))
+        }
+    }
+
+    private static func bytes(_ report: ForwardsReport) -> [UInt8] {
+        guard let data = try? JSON.encode(report), data.count < AgentProtocol.longestAnswer else {
+            return bytes(ScoutError(.io, "the host's answer is too long"))
+        }
+        return Array(data) + [UInt8(ascii: "\n")]
+    }
+
+    /// An error as it is sent.
+    static func bytes(_ error: ScoutError) -> [UInt8] {
+        let data = (try? JSON.encode(error)) ?? Data(#"{"error":{"code":"io","message":"no answer"}}"#.utf8)
+        return Array(data) + [UInt8(ascii: "\n")]
+    }
+}
