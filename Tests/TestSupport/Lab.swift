@@ -56,6 +56,26 @@ public struct Lab: Sendable {
         return try await script.run(["--name", name, "run", node] + arguments, input: input)
     }
 
+    /// Runs a shell script in a node of the lab in namespaces.
+    @discardableResult
+    public func shell(_ node: String, _ script: String) async throws -> Outcome {
+        try await run(node, ["sh", "-c", script])
+    }
+
+    /// Runs the lab's port scan in a node.
+    ///
+    /// - Returns: the ports that are open, and those that refuse: all that is let through.
+    public func scan(from node: String, _ address: String) async throws -> (open: [UInt16], refused: [UInt16]) {
+        let scanner = "\(Project.root)/Tests/Lab/scan"
+        let outcome = try await run(node, ["/usr/bin/python3", scanner, address])
+        guard outcome.status == 0 else { throw LabError(message: outcome.errors) }
+        let lines = outcome.output.split(separator: "\n").map { $0.split(separator: " ") }
+        func ports(_ word: Substring) -> [UInt16] {
+            lines.filter { $0[0] == word }.compactMap { UInt16($0[1]) }.sorted()
+        }
+        return (ports("open"), ports("refused"))
+    }
+
     /// A command line on the expert's machine, and the environment it needs.
     public func expert(_ arguments: [String]) -> (
         executable: String, arguments: [String], environment: [String: String]
@@ -98,8 +118,8 @@ public struct LabError: Error, CustomStringConvertible {
     public var description: String { message }
 }
 
-/// Gives a suite one lab for all of its tests.
-public struct InLab: SuiteTrait, TestScoping {
+/// Gives a suite one lab for all of its tests, or each case of a test a lab of its own.
+public struct InLab: SuiteTrait, TestTrait, TestScoping {
     let kind: Lab.Kind
 
     /// - Parameter kind: which of the two.
