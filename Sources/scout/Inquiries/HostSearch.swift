@@ -13,7 +13,7 @@ struct HostSearch: Sendable {
     /// - Parameter error: what dialling said.
     func explain(_ error: any Error) async -> Trouble {
         let said = (error as? ScoutError)?.message ?? "\(error)"
-        if let address = IPAddress(host), Route.neighbourAnswers(address) == false { return await absent(said) }
+        if let address = IPAddress(host), await isAbsent(address, said) { return await absent(said) }
         if let listing = try? await ForwardsInquiry(invocation: doctor.invocation).hostListing(
             asks: false, deadline: .seconds(3))
         {
@@ -28,6 +28,13 @@ struct HostSearch: Sendable {
             "\(said): the LiveOS is there, but its port \(topology.sshPort) leads nowhere: the container or its interface is "
                 + "down, or the firewall stops it", .owner,
             "look whether the container runs; 'scout host forwarding show' on the LiveOS tells what the firewall does")
+    }
+
+    /// Whether nobody has the address. Who was there a minute ago is remembered for so long, so silence counts as well.
+    private func isAbsent(_ address: IPAddress, _ said: String) async -> Bool {
+        if Route.neighbourAnswers(address) == false { return true }
+        guard !said.contains("refused") else { return false }
+        return (try? await PlainThread.run { Ping.answers(address, within: .seconds(2)) }) == false
     }
 
     /// The host itself tells, over its own sshd.
@@ -60,7 +67,7 @@ struct HostSearch: Sendable {
                 "scout target remove \(doctor.target.name); scout target add \(doctor.target.name) \(other)")
         }
         return Trouble(
-            "\(said): nobody on the VPN has this address: the LiveOS is off, or its VPN process is dead", .owner,
+            "\(said), and nobody else on the VPN is this scout: the LiveOS is off, or its VPN process is dead", .owner,
             "restart the VPN on the LiveOS, and tell the expert its address: it changes with several scouts on one VPN")
     }
 

@@ -1,0 +1,232 @@
+import Core
+import FoundationEssentials
+import TestSupport
+import Testing
+
+/// One fault of the way to a port, and what the doctor must say of it.
+struct Fault: Sendable, CustomTestStringConvertible {
+    /// A shell script to run in a node.
+    struct Blow: Sendable {
+        let node: String
+        let script: String
+        static func on(_ node: String, _ script: String) -> Blow { Blow(node: node, script: script) }
+    }
+
+    let testDescription: String
+    let blows: [Blow]
+    var port = "2003"
+    /// The hop that fails; `nil` where a finding breaks nothing.
+    let hop: String?
+    /// Of the verdict, each.
+    let words: [String]
+    /// Who can mend it.
+    var person = "owner"
+    var hasAgent = true
+
+    private static func dnat(_ verb: String, _ rest: String) -> Blow {
+        .on("host", "iptables -t nat -\(verb) CONTAINER_INCOMING \(rest)")
+    }
+    private static let right = "-p tcp -m tcp --dport 2003 -j DNAT --to-destination 10.0.3.2:2003"
+    private static let control = Blow.on("host", "scout host control enable")
+    private static func serve(_ address: String) -> Blow {
+        .on(
+            "container",
+            "setsid python3 -c 'import socket, time; s = socket.create_server((\"\(address)\", 2003)); time.sleep(600)' "
+                + "> /dev/null 2>&1 < /dev/null & "
+                + "for i in $(seq 100); do grep -q ':07D3 ' /proc/net/tcp && exit 0; sleep 0.05; done; exit 1")
+    }
+
+    static let all = [
+        Fault(
+            testDescription: "the laptop's VPN process is dead", blows: [.on("expert", "pkill openvpn; sleep 0.5")],
+            hop: "vpn-link", words: ["VPN client is not running"], person: "expert"),
+        Fault(
+            testDescription: "the host's VPN process is dead", blows: [.on("host", "pkill openvpn; sleep 0.5")],
+            hop: "host", words: ["10.1.0.2", "its VPN process is dead"]),
+        Fault(
+            testDescription: "the VPN address has changed",
+            blows: [
+                .on("host", "ip address del 10.1.0.2/24 dev tap0; ip address add 10.1.0.7/24 dev tap0"),
+                // As after a minute: the rules forward what comes by tap0, whatever address it is for.
+                .on("expert", "ip neighbour flush dev tap0"),
+            ],
+            hop: "host", words: ["address has changed", "10.1.0.7"], person: "expert"),
+        Fault(
+            testDescription: "another network has the address",
+            blows: [.on("expert", "ip route add 10.1.0.2/32 via 203.0.113.1")],
+            hop: "route", words: ["leave by eth0", "tap0"], person: "expert"),
+        Fault(
+            testDescription: "the container's interface is down",
+            blows: [control, .on("host", "ip link set ve-container down")], hop: "host",
+            words: ["ve-container, is down"]),
+        Fault(
+            testDescription: "the container's interface is down, and nobody can be asked",
+            blows: [.on("host", "ip link set ve-container down")], hop: "host",
+            words: ["the LiveOS is there", "the container or its interface is down"]),
+        Fault(
+            testDescription: "sshd is down", blows: [.on("container", "pkill -o sshd; sleep 0.2")], hop: "host",
+            words: ["refused", "sshd in the container is down"]),
+        Fault(
+            testDescription: "the host key is wrong",
+            blows: [.on("expert", "cd .config/scout; sed 's/10.1.0.99/10.1.0.2/' strangers > known_hosts")],
+            hop: "host-key", words: ["has changed", "SHA256:"], person: "expert"),
+        Fault(
+            testDescription: "the key does not open the account",
+            blows: [.on("container", "echo > /root/.ssh/authorized_keys")], hop: "ssh-auth", words: ["10.1.0.2"],
+            person: "expert"),
+        Fault(
+            testDescription: "the toolkit is missing",
+            blows: [.on("container", "umount /usr/local/bin/scout; rm /usr/local/bin/scout")],
+            hop: "toolkit", words: ["scout is not installed"], person: "expert"),
+        Fault(
+            testDescription: "the service does not listen",
+            blows: [
+                .on("container", "scout serve nbd evidence0 --port 2003 --json > /tmp/lease"),
+                .on("container", "kill -STOP $(sed -n 's/.*\"pid\" : \\([0-9]*\\).*/\\1/p' /tmp/lease)"),
+            ],
+            hop: "listener", words: ["port 2003", "does not listen any more"], person: "expert"),
+        Fault(
+            testDescription: "it listens on 127.0.0.1 only", blows: [serve("127.0.0.1")], hop: "listener",
+            words: ["python3", "loopback address only"], person: "expert"),
+        Fault(
+            testDescription: "a foreign program holds the port", blows: [serve("0.0.0.0")], hop: "listener",
+            words: ["port 2003 is held by python3", "no lease"], person: "expert"),
+        Fault(
+            testDescription: "the DNAT rule is missing", blows: [dnat("D", right)], hop: "forward",
+            words: ["no rule forwards port 2003"]),
+        Fault(
+            testDescription: "the DNAT rule leads to a wrong address",
+            blows: [dnat("D", right), dnat("I", "-p tcp -m tcp --dport 2003 -j DNAT --to-destination 10.0.3.9:2003")],
+            hop: "forward", words: ["it leads to 10.0.3.9, not to the container"]),
+        Fault(
+            testDescription: "the DNAT rule is shadowed",
+            blows: [dnat("I", "-p tcp -m tcp --dport 2000:2005 -j RETURN")], hop: "forward",
+            words: ["comes too late", "--to-destination 10.0.3.2:2003"]),
+        Fault(
+            testDescription: "a DNAT rule takes another's port",
+            blows: [dnat("I", "-p tcp -m tcp --dport 2000:2005 -j DNAT --to-destination 10.0.3.9")], hop: "forward",
+            words: ["10.0.3.9", "which comes before"]),
+        Fault(
+            testDescription: "FORWARD drops the port",
+            blows: [.on("host", "iptables -I FORWARD -p tcp -m tcp --dport 2003 -j DROP")], hop: "forward",
+            words: ["stopped by filter FORWARD 1"]),
+        Fault(
+            testDescription: "FORWARD's policy drops everything",
+            blows: [control, .on("host", "iptables -F FORWARD")], hop: "host",
+            words: ["FORWARD: policy DROP"]),
+        Fault(
+            testDescription: "FORWARD drops the port, and there is no agent",
+            blows: [.on("host", "iptables -I FORWARD -p tcp -m tcp --dport 2003 -j DROP")], hop: "forward",
+            words: ["did not answer", "agent is absent"], hasAgent: false),
+        Fault(
+            testDescription: "the agent is absent", blows: [], hop: nil,
+            words: ["works end to end", "agent is absent: no socket"], hasAgent: false),
+        Fault(
+            testDescription: "the agent is hung", blows: [.on("host", "pkill -STOP -f '[h]ost agent'")], hop: nil,
+            words: ["works end to end", "agent does not answer within 3 s"]),
+        Fault(
+            testDescription: "the agent is dead", blows: [.on("host", "pkill -KILL -f '[h]ost agent'; sleep 0.2")],
+            hop: nil,
+            words: ["works end to end", "agent is dead"]),
+    ]
+}
+
+/// The doctor in the lab, with nothing wrong and with one thing at a time.
+@Suite(.enabled(if: Project.hasLab, "needs root, for network namespaces"), .serialized)
+struct DoctorTests {
+    /// The keys of the contract, typed anew.
+    private struct Report: Decodable {
+        struct Hop: Decodable {
+            let id: String
+            let ok: Bool?
+            let detail: String
+            let elapsedSeconds: Double
+        }
+        let schema: String
+        let ok: Bool
+        let port: UInt16?
+        let hops: [Hop]
+        let verdict: String
+        let advice: String
+    }
+
+    private static let order = [
+        "vpn-link", "route", "host", "host-key", "ssh-auth", "toolkit", "listener", "forward", "end-to-end",
+    ]
+
+    private func prepare(_ lab: Lab, agent: Bool) async throws {
+        let applied = try await lab.run("host", ["scout", "host", "forwarding", "apply"])
+        try #require(applied.status == 0, "\(applied.errors)")
+        let key = try await lab.shell("host", "cut -d' ' -f1,2 /etc/ssh/ssh_host_ed25519_key.pub").output
+        let known = "printf '[10.1.0.2]:23 %s' '\(key)' >> .config/scout/known_hosts"
+        let copy = "cp .config/scout/known_hosts .config/scout/strangers; cat trusted_hosts > .config/scout/known_hosts"
+        try await lab.shell("expert", "\(copy); \(known)")
+        guard agent else { return }
+        let started = try await lab.shell(
+            "host",
+            "setsid scout host agent > /lab/agent.log 2>&1 < /dev/null & "
+                + "for i in $(seq 100); do test -S /opt/container/ipc/scout.sock && exit 0; sleep 0.05; done; exit 1")
+        try #require(started.status == 0)
+    }
+
+    private func examine(_ lab: Lab, _ words: String...) async throws -> (status: Int32, report: Report) {
+        let outcome = try await lab.onExpert(
+            ["scout", "doctor", "--json", "--target", lab["SCOUT_LAB_TARGET"]] + words)
+        return (outcome.status, try JSONDecoder().decode(Report.self, from: Data(outcome.output.utf8)))
+    }
+
+    @Test(InLab(.namespaces)) func nothingIsWrong() async throws {
+        let lab = try #require(Lab.current)
+        try await prepare(lab, agent: true)
+        for words in [[], ["2003"], ["22"]] {
+            let outcome = try await lab.onExpert(
+                ["scout", "doctor", "--json", "--target", lab["SCOUT_LAB_TARGET"]] + words)
+            let report = try JSONDecoder().decode(Report.self, from: Data(outcome.output.utf8))
+            #expect(outcome.status == 0 && report.ok, "\(report.verdict)")
+            #expect(report.schema == "scout.doctor/1")
+            #expect(report.hops.map(\.id) == Self.order)
+            #expect(report.hops.allSatisfy { $0.ok == true })
+        }
+        // A leased port proves itself by its service, and by who is allowed there.
+        #expect(try await lab.scout("serve", "nbd", "evidence0", "--port", "2003").status == 0)
+        let served = try await examine(lab, "2003")
+        #expect(served.status == 0 && served.report.hops.last?.detail == "the export answers")
+        #expect(try await lab.scout("release", "2003").status == 0)
+        let alone = ["serve", "nbd", "evidence0", "--port", "2003", "--allow", "10.1.0.9"]
+        #expect(try await lab.onExpert(["scout"] + lab.target + alone).status == 0)
+        let barred = try await examine(lab, "2003")
+        #expect(
+            barred.status == 1 && barred.report.verdict.contains("turns this address away"), "\(barred.report.verdict)")
+        // From inside there is no way to prove the way from outside, and it says so.
+        let inside = try await lab.run("container", ["scout", "doctor", "2004"])
+        #expect(inside.status == 0 && inside.output.contains("the way from outside is not proven"), "\(inside.output)")
+        let outcome = try await lab.scout("doctor", "4444")
+        #expect(outcome.status == 64 && outcome.errors.contains("22, 2000–2009"))
+    }
+
+    @Test(InLab(.namespaces), arguments: Fault.all)
+    func namesTheHopAndTheCause(fault: Fault) async throws {
+        let lab = try #require(Lab.current)
+        try await prepare(lab, agent: fault.hasAgent)
+        for blow in fault.blows {
+            let struck = try await lab.shell(blow.node, blow.script)
+            try #require(struck.status == 0, "\(blow.script): \(struck.errors)")
+        }
+        // An answer of the agent may be a second old.
+        try await Task.sleep(for: .milliseconds(1100))
+        let (status, report) = try await examine(lab, fault.port)
+        for word in fault.words { #expect(report.verdict.contains(word), "\(report.verdict)") }
+        #expect(report.advice.hasPrefix(fault.person + ": "), "\(report.advice)")
+        guard let hop = fault.hop else {
+            #expect(status == 0 && report.ok && report.hops.allSatisfy { $0.ok == true })
+            return
+        }
+        #expect(status == 1 && !report.ok)
+        let place = try #require(Self.order.firstIndex(of: hop))
+        #expect(report.hops.map(\.id) == Self.order)
+        #expect(report.hops[..<place].allSatisfy { $0.ok == true }, "\(report.verdict)")
+        #expect(report.hops[place].ok == false, "\(report.verdict)")
+        #expect(report.hops[(place + 1)...].allSatisfy { $0.ok == nil }, "\(report.verdict)")
+        #expect(report.hops.allSatisfy { $0.elapsedSeconds < 20 })
+    }
+}
