@@ -7,7 +7,7 @@ BUILD := .build
 RELEASE := $(BUILD)/release/scout
 SCRIPTS := .ci/run Tests/run Tests/completions $(addprefix Tests/Lab/,lab loopback demo selftest evidence-image node install-packages)
 
-.PHONY: help build demo test bench lint format install completions packages packages-build clean
+.PHONY: help build demo test soak bench lint format install completions packages packages-build clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,6 +20,10 @@ demo: packages build ## image a disk through VPN and firewall in the lab (withou
 
 test: packages ## every test; as root also those in the lab's network namespaces
 	Tests/run $(SWIFT)
+
+soak: packages ## the long random runs, about 20 minutes; SCOUT_SEED=N takes other ones
+	$(SWIFT) build --build-tests
+	SCOUT_SOAK=1 $(SWIFT) test --skip-build --no-parallel --filter ForwardingTests
 
 bench: packages build ## one table against the peers, measured side by side
 	Tests/Benchmarks/bench $(RELEASE)
@@ -38,6 +42,8 @@ install: build ## scout and its completions under PREFIX
 	install -D -m 755 $(RELEASE) $(DESTDIR)$(PREFIX)/bin/scout
 	install -D -m 644 completions/scout.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/scout
 	install -D -m 644 completions/_scout $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_scout
+	for page in Firewall.md HostAgentProtocol.md scout-host-agent.service scout-host-forwarding.service; do \
+		install -D -m 644 Docs/$$page $(DESTDIR)$(PREFIX)/share/doc/scout/$$page; done
 	install -D -m 644 completions/scout.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/scout.fish
 
 packages-build: # what building needs

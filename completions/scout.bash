@@ -173,13 +173,13 @@ _scout() {
     unset 'unparsed_words[0]'
     unparsed_words=("${unparsed_words[@]}")
     case "${subcommand}" in
-    target|evidence|acquire|verify|hash|serve|ports|release|exec|help)
+    target|status|evidence|acquire|verify|hash|serve|ports|release|forwards|doctor|exec|host|help)
         # Offer subcommand argument completions
         "_scout_${subcommand}"
         ;;
     *)
         # Offer subcommand completions
-        COMPREPLY+=($(compgen -W 'target evidence acquire verify hash serve ports release exec help' -- "${cur}"))
+        COMPREPLY+=($(compgen -W 'target status evidence acquire verify hash serve ports release forwards doctor exec host help' -- "${cur}"))
         ;;
     esac
 }
@@ -365,6 +365,33 @@ _scout_target_remove() {
     case "${positional_number}" in
     1)
         __scout_add_completions -W "$(__scout_custom_complete ---completion target remove -- positional@0 "${COMP_CWORD}" "$(__scout_cursor_index_in_current_word)")"
+        return
+        ;;
+    esac
+}
+
+_scout_status() {
+    repeating_flags=()
+    non_repeating_flags=(--watch --json --verbose -v --quiet -q --version -h --help)
+    repeating_options=()
+    non_repeating_options=(-t --target --topology --config --accept-host-key)
+    __scout_offer_flags_options 0
+
+    # Offer option value completions
+    case "${prev}" in
+    '-t'|'--target')
+        __scout_add_completions -W "$(__scout_custom_complete ---completion status -- --target "${COMP_CWORD}" "$(__scout_cursor_index_in_current_word)")"
+        return
+        ;;
+    '--topology')
+        __scout_add_completions -W 'documented'$'\n''22.04'$'\n''loopback'
+        return
+        ;;
+    '--config')
+        __scout_add_completions -o plusdirs -fX '!*.@(toml)'
+        return
+        ;;
+    '--accept-host-key')
         return
         ;;
     esac
@@ -679,6 +706,76 @@ _scout_release() {
     esac
 }
 
+_scout_forwards() {
+    repeating_flags=()
+    non_repeating_flags=(--json --verbose -v --quiet -q --version -h --help)
+    repeating_options=()
+    non_repeating_options=(--via --from -t --target --topology --config --accept-host-key)
+    __scout_offer_flags_options 0
+
+    # Offer option value completions
+    case "${prev}" in
+    '--via')
+        __scout_add_completions -W 'agent'$'\n''ssh'$'\n''probe'
+        return
+        ;;
+    '--from')
+        __scout_add_completions -f
+        return
+        ;;
+    '-t'|'--target')
+        __scout_add_completions -W "$(__scout_custom_complete ---completion forwards -- --target "${COMP_CWORD}" "$(__scout_cursor_index_in_current_word)")"
+        return
+        ;;
+    '--topology')
+        __scout_add_completions -W 'documented'$'\n''22.04'$'\n''loopback'
+        return
+        ;;
+    '--config')
+        __scout_add_completions -o plusdirs -fX '!*.@(toml)'
+        return
+        ;;
+    '--accept-host-key')
+        return
+        ;;
+    esac
+}
+
+_scout_doctor() {
+    repeating_flags=()
+    non_repeating_flags=(--json --verbose -v --quiet -q --version -h --help)
+    repeating_options=()
+    non_repeating_options=(-t --target --topology --config --accept-host-key)
+    __scout_offer_flags_options 1
+
+    # Offer option value completions
+    case "${prev}" in
+    '-t'|'--target')
+        __scout_add_completions -W "$(__scout_custom_complete ---completion doctor -- --target "${COMP_CWORD}" "$(__scout_cursor_index_in_current_word)")"
+        return
+        ;;
+    '--topology')
+        __scout_add_completions -W 'documented'$'\n''22.04'$'\n''loopback'
+        return
+        ;;
+    '--config')
+        __scout_add_completions -o plusdirs -fX '!*.@(toml)'
+        return
+        ;;
+    '--accept-host-key')
+        return
+        ;;
+    esac
+
+    # Offer positional completions
+    case "${positional_number}" in
+    1)
+        __scout_add_completions -W "$(__scout_custom_complete ---completion doctor -- positional@0 "${COMP_CWORD}" "$(__scout_cursor_index_in_current_word)")"
+        return
+        ;;
+    esac
+}
+
 _scout_exec() {
     repeating_flags=()
     non_repeating_flags=(--tty --json --verbose -v --quiet -q --version -h --help)
@@ -690,6 +787,345 @@ _scout_exec() {
     case "${prev}" in
     '-t'|'--target')
         __scout_add_completions -W "$(__scout_custom_complete ---completion exec -- --target "${COMP_CWORD}" "$(__scout_cursor_index_in_current_word)")"
+        return
+        ;;
+    '--topology')
+        __scout_add_completions -W 'documented'$'\n''22.04'$'\n''loopback'
+        return
+        ;;
+    '--config')
+        __scout_add_completions -o plusdirs -fX '!*.@(toml)'
+        return
+        ;;
+    '--accept-host-key')
+        return
+        ;;
+    esac
+}
+
+_scout_host() {
+    repeating_flags=()
+    non_repeating_flags=(--version -h --help)
+    repeating_options=()
+    non_repeating_options=()
+    __scout_offer_flags_options 0
+
+    # Offer subcommand / subcommand argument completions
+    local -r subcommand="${unparsed_words[0]}"
+    unset 'unparsed_words[0]'
+    unparsed_words=("${unparsed_words[@]}")
+    case "${subcommand}" in
+    forwarding|lan|control|agent)
+        # Offer subcommand argument completions
+        "_scout_host_${subcommand}"
+        ;;
+    *)
+        # Offer subcommand completions
+        COMPREPLY+=($(compgen -W 'forwarding lan control agent' -- "${cur}"))
+        ;;
+    esac
+}
+
+_scout_host_forwarding() {
+    repeating_flags=()
+    non_repeating_flags=(--version -h --help)
+    repeating_options=()
+    non_repeating_options=()
+    __scout_offer_flags_options 0
+
+    # Offer subcommand / subcommand argument completions
+    local -r subcommand="${unparsed_words[0]}"
+    unset 'unparsed_words[0]'
+    unparsed_words=("${unparsed_words[@]}")
+    case "${subcommand}" in
+    show|apply)
+        # Offer subcommand argument completions
+        "_scout_host_forwarding_${subcommand}"
+        ;;
+    *)
+        # Offer subcommand completions
+        COMPREPLY+=($(compgen -W 'show apply' -- "${cur}"))
+        ;;
+    esac
+}
+
+_scout_host_forwarding_show() {
+    repeating_flags=()
+    non_repeating_flags=(--json --verbose -v --quiet -q --version -h --help)
+    repeating_options=()
+    non_repeating_options=(-t --target --topology --config --accept-host-key)
+    __scout_offer_flags_options 0
+
+    # Offer option value completions
+    case "${prev}" in
+    '-t'|'--target')
+        __scout_add_completions -W "$(__scout_custom_complete ---completion host forwarding show -- --target "${COMP_CWORD}" "$(__scout_cursor_index_in_current_word)")"
+        return
+        ;;
+    '--topology')
+        __scout_add_completions -W 'documented'$'\n''22.04'$'\n''loopback'
+        return
+        ;;
+    '--config')
+        __scout_add_completions -o plusdirs -fX '!*.@(toml)'
+        return
+        ;;
+    '--accept-host-key')
+        return
+        ;;
+    esac
+}
+
+_scout_host_forwarding_apply() {
+    repeating_flags=()
+    non_repeating_flags=(--dry-run --json --verbose -v --quiet -q --version -h --help)
+    repeating_options=()
+    non_repeating_options=(-t --target --topology --config --accept-host-key)
+    __scout_offer_flags_options 0
+
+    # Offer option value completions
+    case "${prev}" in
+    '-t'|'--target')
+        __scout_add_completions -W "$(__scout_custom_complete ---completion host forwarding apply -- --target "${COMP_CWORD}" "$(__scout_cursor_index_in_current_word)")"
+        return
+        ;;
+    '--topology')
+        __scout_add_completions -W 'documented'$'\n''22.04'$'\n''loopback'
+        return
+        ;;
+    '--config')
+        __scout_add_completions -o plusdirs -fX '!*.@(toml)'
+        return
+        ;;
+    '--accept-host-key')
+        return
+        ;;
+    esac
+}
+
+_scout_host_lan() {
+    repeating_flags=()
+    non_repeating_flags=(--version -h --help)
+    repeating_options=()
+    non_repeating_options=()
+    __scout_offer_flags_options 0
+
+    # Offer subcommand / subcommand argument completions
+    local -r subcommand="${unparsed_words[0]}"
+    unset 'unparsed_words[0]'
+    unparsed_words=("${unparsed_words[@]}")
+    case "${subcommand}" in
+    enable|disable|status)
+        # Offer subcommand argument completions
+        "_scout_host_lan_${subcommand}"
+        ;;
+    *)
+        # Offer subcommand completions
+        COMPREPLY+=($(compgen -W 'enable disable status' -- "${cur}"))
+        ;;
+    esac
+}
+
+_scout_host_lan_enable() {
+    repeating_flags=()
+    non_repeating_flags=(--yes -y --json --verbose -v --quiet -q --version -h --help)
+    repeating_options=()
+    non_repeating_options=(-t --target --topology --config --accept-host-key)
+    __scout_offer_flags_options 0
+
+    # Offer option value completions
+    case "${prev}" in
+    '-t'|'--target')
+        __scout_add_completions -W "$(__scout_custom_complete ---completion host lan enable -- --target "${COMP_CWORD}" "$(__scout_cursor_index_in_current_word)")"
+        return
+        ;;
+    '--topology')
+        __scout_add_completions -W 'documented'$'\n''22.04'$'\n''loopback'
+        return
+        ;;
+    '--config')
+        __scout_add_completions -o plusdirs -fX '!*.@(toml)'
+        return
+        ;;
+    '--accept-host-key')
+        return
+        ;;
+    esac
+}
+
+_scout_host_lan_disable() {
+    repeating_flags=()
+    non_repeating_flags=(--yes -y --json --verbose -v --quiet -q --version -h --help)
+    repeating_options=()
+    non_repeating_options=(-t --target --topology --config --accept-host-key)
+    __scout_offer_flags_options 0
+
+    # Offer option value completions
+    case "${prev}" in
+    '-t'|'--target')
+        __scout_add_completions -W "$(__scout_custom_complete ---completion host lan disable -- --target "${COMP_CWORD}" "$(__scout_cursor_index_in_current_word)")"
+        return
+        ;;
+    '--topology')
+        __scout_add_completions -W 'documented'$'\n''22.04'$'\n''loopback'
+        return
+        ;;
+    '--config')
+        __scout_add_completions -o plusdirs -fX '!*.@(toml)'
+        return
+        ;;
+    '--accept-host-key')
+        return
+        ;;
+    esac
+}
+
+_scout_host_lan_status() {
+    repeating_flags=()
+    non_repeating_flags=(--json --verbose -v --quiet -q --version -h --help)
+    repeating_options=()
+    non_repeating_options=(-t --target --topology --config --accept-host-key)
+    __scout_offer_flags_options 0
+
+    # Offer option value completions
+    case "${prev}" in
+    '-t'|'--target')
+        __scout_add_completions -W "$(__scout_custom_complete ---completion host lan status -- --target "${COMP_CWORD}" "$(__scout_cursor_index_in_current_word)")"
+        return
+        ;;
+    '--topology')
+        __scout_add_completions -W 'documented'$'\n''22.04'$'\n''loopback'
+        return
+        ;;
+    '--config')
+        __scout_add_completions -o plusdirs -fX '!*.@(toml)'
+        return
+        ;;
+    '--accept-host-key')
+        return
+        ;;
+    esac
+}
+
+_scout_host_control() {
+    repeating_flags=()
+    non_repeating_flags=(--version -h --help)
+    repeating_options=()
+    non_repeating_options=()
+    __scout_offer_flags_options 0
+
+    # Offer subcommand / subcommand argument completions
+    local -r subcommand="${unparsed_words[0]}"
+    unset 'unparsed_words[0]'
+    unparsed_words=("${unparsed_words[@]}")
+    case "${subcommand}" in
+    enable|disable|status)
+        # Offer subcommand argument completions
+        "_scout_host_control_${subcommand}"
+        ;;
+    *)
+        # Offer subcommand completions
+        COMPREPLY+=($(compgen -W 'enable disable status' -- "${cur}"))
+        ;;
+    esac
+}
+
+_scout_host_control_enable() {
+    repeating_flags=()
+    non_repeating_flags=(--yes -y --json --verbose -v --quiet -q --version -h --help)
+    repeating_options=()
+    non_repeating_options=(-t --target --topology --config --accept-host-key)
+    __scout_offer_flags_options 0
+
+    # Offer option value completions
+    case "${prev}" in
+    '-t'|'--target')
+        __scout_add_completions -W "$(__scout_custom_complete ---completion host control enable -- --target "${COMP_CWORD}" "$(__scout_cursor_index_in_current_word)")"
+        return
+        ;;
+    '--topology')
+        __scout_add_completions -W 'documented'$'\n''22.04'$'\n''loopback'
+        return
+        ;;
+    '--config')
+        __scout_add_completions -o plusdirs -fX '!*.@(toml)'
+        return
+        ;;
+    '--accept-host-key')
+        return
+        ;;
+    esac
+}
+
+_scout_host_control_disable() {
+    repeating_flags=()
+    non_repeating_flags=(--yes -y --json --verbose -v --quiet -q --version -h --help)
+    repeating_options=()
+    non_repeating_options=(-t --target --topology --config --accept-host-key)
+    __scout_offer_flags_options 0
+
+    # Offer option value completions
+    case "${prev}" in
+    '-t'|'--target')
+        __scout_add_completions -W "$(__scout_custom_complete ---completion host control disable -- --target "${COMP_CWORD}" "$(__scout_cursor_index_in_current_word)")"
+        return
+        ;;
+    '--topology')
+        __scout_add_completions -W 'documented'$'\n''22.04'$'\n''loopback'
+        return
+        ;;
+    '--config')
+        __scout_add_completions -o plusdirs -fX '!*.@(toml)'
+        return
+        ;;
+    '--accept-host-key')
+        return
+        ;;
+    esac
+}
+
+_scout_host_control_status() {
+    repeating_flags=()
+    non_repeating_flags=(--json --verbose -v --quiet -q --version -h --help)
+    repeating_options=()
+    non_repeating_options=(-t --target --topology --config --accept-host-key)
+    __scout_offer_flags_options 0
+
+    # Offer option value completions
+    case "${prev}" in
+    '-t'|'--target')
+        __scout_add_completions -W "$(__scout_custom_complete ---completion host control status -- --target "${COMP_CWORD}" "$(__scout_cursor_index_in_current_word)")"
+        return
+        ;;
+    '--topology')
+        __scout_add_completions -W 'documented'$'\n''22.04'$'\n''loopback'
+        return
+        ;;
+    '--config')
+        __scout_add_completions -o plusdirs -fX '!*.@(toml)'
+        return
+        ;;
+    '--accept-host-key')
+        return
+        ;;
+    esac
+}
+
+_scout_host_agent() {
+    repeating_flags=()
+    non_repeating_flags=(--json --verbose -v --quiet -q --version -h --help)
+    repeating_options=()
+    non_repeating_options=(--socket -t --target --topology --config --accept-host-key)
+    __scout_offer_flags_options 0
+
+    # Offer option value completions
+    case "${prev}" in
+    '--socket')
+        __scout_add_completions -f
+        return
+        ;;
+    '-t'|'--target')
+        __scout_add_completions -W "$(__scout_custom_complete ---completion host agent -- --target "${COMP_CWORD}" "$(__scout_cursor_index_in_current_word)")"
         return
         ;;
     '--topology')
