@@ -19,7 +19,7 @@ public struct HostFirewall: Sendable {
         server = HostControlServer(port: topology.hostControlPort, paths: paths)
     }
 
-    /// Refuses to touch a machine that is no Bitscout host: these rules would cut it off.
+    /// Refuses a machine that is no Bitscout host: these rules would cut it off, and its own mean something else.
     ///
     /// - Throws: `ScoutError` (`refused`).
     public func guardHost() throws(ScoutError) {
@@ -33,7 +33,7 @@ public struct HostFirewall: Sendable {
                 hint: "the owner runs this at the LiveOS' own console")
         }
         guard geteuid() == 0 else {
-            throw ScoutError(.refused, "only root may change the firewall", hint: "sudo scout host …")
+            throw ScoutError(.refused, "only root may look at the firewall, or change it", hint: "sudo scout host …")
         }
     }
 

@@ -39,7 +39,7 @@ import Testing
         let parts = kernel.split(separator: " ")
         switch decision.verdict {
         case .unknown: return nil
-        case .closed: return parts[0] == "open" ? "closed, but the kernel lets it in" : nil
+        case .closed: return parts[0] == "open" ? "closed, but the kernel lets it in: \(kernel)" : nil
         case .open:
             guard parts.count == 3, let port = UInt16(parts[2]) else { return "open, but the kernel says \(kernel)" }
             let ports = decision.ports ?? attempt.port...attempt.port

@@ -40,6 +40,7 @@ struct ForwardsCommand: AsyncParsableCommand {
                     via: via.flatMap { ForwardsReport.Source(rawValue: $0.rawValue) })
             }
         let forPeople = invocation.output.isForPeople
+        if !forPeople, !global.json { invocation.output.remark(report.origin) }
         try invocation.output.result(report) { report.text(forPeople: forPeople) }
     }
 

@@ -25,6 +25,7 @@ struct HostAgentCommand: AsyncParsableCommand {
             socket ?? invocation.paths.environment["SCOUT_HOST_SOCKET"]
             ?? invocation.paths.sharedDirectoryOnHost + "/scout.sock"
         let firewall = HostFirewall(topology: invocation.topology, paths: invocation.paths)
+        try firewall.guardHost()
         // Better now than in every answer: rules that can't be read.
         _ = try await firewall.report(source: .agent)
         let agent = HostAgent(socketPath: path) {

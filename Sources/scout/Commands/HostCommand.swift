@@ -23,6 +23,7 @@ struct HostForwardingCommand: ParsableCommand {
         func run() async throws {
             let invocation = try Invocation(global)
             let firewall = HostFirewall(topology: invocation.topology, paths: invocation.paths)
+            try firewall.guardHost()
             let report = try await firewall.report(source: .agent)
             let shown = HostForwardingReport(inForce: try await firewall.isInForce(), report: report)
             let forPeople = invocation.output.isForPeople

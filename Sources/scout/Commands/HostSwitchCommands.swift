@@ -71,7 +71,9 @@ struct HostSwitchOptions: ParsableArguments {
 
     static func show(_ name: HostSwitches.Name, _ global: GlobalOptions) async throws {
         let invocation = try Invocation(global)
-        let report = try await HostFirewall(topology: invocation.topology, paths: invocation.paths).status(name)
+        let firewall = HostFirewall(topology: invocation.topology, paths: invocation.paths)
+        try firewall.guardHost()
+        let report = try await firewall.status(name)
         try invocation.output.result(report) {
             text(report)
                 + (report.rulesAreInForce ? "" : "\nbut the kernel has other rules: scout host forwarding apply")

@@ -3,20 +3,26 @@ import Forwarding
 import FoundationEssentials
 
 extension ForwardsReport {
-    /// The report as people read it: one line on the links, a row for each port or run of equal ports, the exposures.
+    /// Where the report is from, and when it was true.
+    var origin: String { "from the host by \(source.words), \(checkedAt.formatted(.iso8601))" }
+
+    /// The report as people read it: one line on the links, a row for each port, the exposures.
     ///
-    /// - Parameter forPeople: aligned, with a heading; otherwise tabs, and the rows alone.
+    /// - Parameter forPeople: aligned, with a heading; otherwise tabs, and the exposures as rows that begin with that word.
     func text(forPeople: Bool) -> String {
         var table = Table("PORT", "TO", "VPN", "LAN", "PACKETS", "WHY")
         table.rows = forwards.map {
             ["\($0.port)", $0.to, $0.vpn.rawValue, $0.lan.rawValue, "\($0.packets)", $0.reason ?? "-"]
         }
-        guard forPeople else { return table.text(forPeople: false) }
+        guard forPeople else {
+            let rows = exposures.map { "exposure\t\($0.severity.rawValue)\t\($0.summary)\n" }
+            return table.text(forPeople: false) + rows.joined()
+        }
         let link = vpn.up.map { $0 ? "up" : "DOWN" } ?? "not known"
-        var text = "from the host by \(source.words), \(checkedAt.formatted(.iso8601))\n"
-        text +=
-            "VPN \(link) (\(vpn.interface), \(vpn.address)); local network \(lan.enabled.map { $0 ? "LET IN" : "kept out" } ?? "not known"); "
-        text += "host control \(hostControl.enabled ? "ON, port \(hostControl.port)" : "off")\n\n"
+        var text = origin + "\n"
+        text += "VPN \(link) (\(vpn.interface), \(vpn.address)); local network "
+        text += (lan.enabled.map { $0 ? "LET IN" : "kept out" } ?? "not known")
+        text += "; host control \(hostControl.enabled ? "ON, port \(hostControl.port)" : "off")\n\n"
         text += table.text(forPeople: true)
         for exposure in exposures { text += "\n\(exposure.severity.rawValue): \(exposure.summary)" }
         return text + (exposures.isEmpty ? "" : "\n")
