@@ -47,14 +47,14 @@ public struct Topology: Hashable, Sendable {
     /// The presets, the default first.
     public static let presets = [documented, since2021, loopback]
 
-    /// Finds the preset this machine is the container of: the one whose container address is on an interface.
+    /// Finds the preset this machine is the container or the host of: the one whose address between the two is on an interface.
     ///
     /// - Parameter interfaces: this machine's addresses; the loopback preset is never detected, it fits everywhere.
     public static func detect(on interfaces: [NetworkInterface]) -> Topology? {
         presets.first { preset in
-            IPAddress(preset.containerAddress).map { address in
+            [preset.containerAddress, preset.hostContainerAddress].compactMap { IPAddress($0) }.contains { address in
                 !address.isLoopback && interfaces.contains { $0.address == address }
-            } ?? false
+            }
         }
     }
 

@@ -20,6 +20,8 @@ struct Invocation: Sendable {
     let place: Place
     /// Its network.
     let topology: Topology
+    /// The network of this very machine, where it is named or can be seen.
+    private let ownTopology: Topology?
     /// How results and remarks are written.
     let output: Output
     /// The fingerprint of a host key that may be new.
@@ -41,10 +43,9 @@ struct Invocation: Sendable {
 
         let interfaces = NetworkInterface.all()
         let named = options.topology ?? environment["SCOUT_TOPOLOGY"] ?? configuration.topology
-        let here =
-            if let named { try configuration.topology(named: named) } else {
-                Topology.detect(on: interfaces) ?? .documented
-            }
+        ownTopology =
+            if let named { try configuration.topology(named: named) } else { Topology.detect(on: interfaces) }
+        let here = ownTopology ?? .documented
         let text = options.target ?? environment["SCOUT_TARGET"]
         let isContainer = access(paths.sharedDirectory, F_OK) == 0 || here.isContainer(interfaces)
         place = try Self.place(text, configuration, here, isContainer: isContainer)
@@ -53,6 +54,17 @@ struct Invocation: Sendable {
         } else {
             topology = here
         }
+    }
+
+    /// The network that this host is to serve. A wrong one would cut the expert off, so nothing is assumed.
+    ///
+    /// - Throws: `ScoutError` (`usage`) where it is neither named nor to be seen, as before the container has started.
+    func hostTopology() throws(ScoutError) -> Topology {
+        if let ownTopology { return ownTopology }
+        throw ScoutError(
+            .usage,
+            "which Bitscout network this is can't be seen: no interface has the host's address towards the container",
+            hint: "name it: --topology \(Topology.documented.name), or --topology \(Topology.since2021.name)")
     }
 
     private static func place(

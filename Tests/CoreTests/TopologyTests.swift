@@ -19,5 +19,6 @@ import Testing
         #expect(Topology.detect(on: [lo]) == nil)
         #expect(Topology.detect(on: [lo, try interface("eth0", "10.0.3.2")]) == .documented)
         #expect(Topology.detect(on: [lo, try interface("host0", "10.3.0.2")]) == .since2021)
+        #expect(Topology.detect(on: [lo, try interface("ve-container", "10.3.0.1")]) == .since2021)
     }
 }

@@ -158,6 +158,17 @@ struct FirewallTests {
         #expect(try await lab.run("host", ["scout", "host", "forwarding", "apply"]).status == 77)
     }
 
+    @Test(InLab(.namespaces)) func theNetworkIsSeenOrNamedAndNeverAssumed() async throws {
+        let lab = try #require(Lab.current)
+        try await lab.shell("host", "ip address flush dev ve-container")
+        let blind = try await lab.run("host", ["scout", "host", "forwarding", "apply"])
+        #expect(blind.status == 64 && blind.errors.contains("--topology 22.04"), "\(blind.errors)")
+        try await lab.shell("host", "ip address add 10.3.0.1/24 dev ve-container")
+        #expect(try await lab.run("host", ["scout", "host", "forwarding", "apply"]).status == 0)
+        let rules = try await lab.shell("host", "iptables-save").output
+        #expect(rules.contains("10.3.0.2:5909") && rules.contains("-i scout") && !rules.contains("10.0.3.2"))
+    }
+
     @Test(InLab(.namespaces)) func onlyTheHostIsTouched() async throws {
         let lab = try #require(Lab.current)
         for node in ["expert", "container"] {

@@ -24,13 +24,13 @@ struct HostAgentCommand: AsyncParsableCommand {
         let path =
             socket ?? invocation.paths.environment["SCOUT_HOST_SOCKET"]
             ?? invocation.paths.sharedDirectoryOnHost + "/scout.sock"
-        let firewall = HostFirewall(topology: invocation.topology, paths: invocation.paths)
-        try firewall.guardHost()
+        let firewall = try invocation.hostFirewall()
+        let topology = try invocation.hostTopology()
         // Better now than in every answer: rules that can't be read.
         _ = try await firewall.report(source: .agent)
         let agent = HostAgent(socketPath: path) {
             Self.wait { () async throws(ScoutError) in
-                try await firewall.report(source: .agent).discreet(invocation.topology)
+                try await firewall.report(source: .agent).discreet(topology)
             }
         }
         var ends: [CInt] = [-1, -1]

@@ -22,8 +22,7 @@ struct HostForwardingCommand: ParsableCommand {
 
         func run() async throws {
             let invocation = try Invocation(global)
-            let firewall = HostFirewall(topology: invocation.topology, paths: invocation.paths)
-            try firewall.guardHost()
+            let firewall = try invocation.hostFirewall()
             let report = try await firewall.report(source: .agent)
             let shown = HostForwardingReport(inForce: try await firewall.isInForce(), report: report)
             let forPeople = invocation.output.isForPeople
@@ -47,17 +46,26 @@ struct HostForwardingCommand: ParsableCommand {
 
         func run() async throws {
             let invocation = try Invocation(global)
-            let firewall = HostFirewall(topology: invocation.topology, paths: invocation.paths)
             if dryRun {
-                let rules = try firewall.generated()
+                let rules = try HostFirewall(topology: invocation.topology, paths: invocation.paths).generated()
                 return try invocation.output.result(HostForwardingReport(ipv4: rules.ipv4, ipv6: rules.ipv6)) {
                     "# iptables-restore\n\(rules.ipv4)# ip6tables-restore\n\(rules.ipv6)"
                 }
             }
-            let changed = try await firewall.apply()
+            let changed = try await invocation.hostFirewall().apply()
             try invocation.output.result(HostForwardingReport(inForce: true, changed: changed)) {
                 changed ? "the firewall is loaded" : "the firewall was loaded already: nothing changed"
             }
         }
+    }
+}
+
+extension Invocation {
+    /// The firewall of this machine, which must be a Bitscout host.
+    ///
+    /// - Throws: `ScoutError`: `refused` for another machine, and for who is not root; `usage` as ``hostTopology()``.
+    func hostFirewall() throws(ScoutError) -> HostFirewall {
+        try HostFirewall(topology: topology, paths: paths).guardHost()
+        return HostFirewall(topology: try hostTopology(), paths: paths)
     }
 }

@@ -62,17 +62,15 @@ struct HostSwitchOptions: ParsableArguments {
     /// Sets a switch, after the person at the terminal, if there is one, has read what it opens.
     func set(_ name: HostSwitches.Name, to enabled: Bool) async throws {
         let invocation = try Invocation(global)
-        let firewall = HostFirewall(topology: invocation.topology, paths: invocation.paths)
-        try firewall.guardHost()
-        if enabled, !yes, isatty(STDIN_FILENO) == 1 { try await confirm(name, invocation.topology) }
+        let firewall = try invocation.hostFirewall()
+        if enabled, !yes, isatty(STDIN_FILENO) == 1 { try await confirm(name, invocation.hostTopology()) }
         let report = try await firewall.set(name, to: enabled)
         try invocation.output.result(report) { Self.text(report) }
     }
 
     static func show(_ name: HostSwitches.Name, _ global: GlobalOptions) async throws {
         let invocation = try Invocation(global)
-        let firewall = HostFirewall(topology: invocation.topology, paths: invocation.paths)
-        try firewall.guardHost()
+        let firewall = try invocation.hostFirewall()
         let report = try await firewall.status(name)
         try invocation.output.result(report) {
             text(report)
