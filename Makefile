@@ -21,7 +21,7 @@ demo: packages build ## image a disk through VPN and firewall in the lab (withou
 test: packages ## every test; as root also those in the lab's network namespaces
 	Tests/run $(SWIFT)
 
-soak: packages ## the long random runs, about 20 minutes; SCOUT_SEED=N takes other ones
+soak: packages ## the long random runs, ten minutes or more; SCOUT_SEED=N takes other ones
 	$(SWIFT) build --build-tests
 	SCOUT_SOAK=1 $(SWIFT) test --skip-build --no-parallel --filter ForwardingTests
 
