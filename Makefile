@@ -26,7 +26,7 @@ soak: packages ## the long random runs, ten minutes or more; SCOUT_SEED=N takes 
 	SCOUT_SOAK=1 $(SWIFT) test --skip-build --no-parallel --filter ForwardingTests
 
 bench: packages build ## one table against the peers, measured side by side
-	Tests/Benchmarks/bench $(RELEASE)
+	Tests/Benchmarks/on-written-ground Tests/Benchmarks/bench $(RELEASE)
 
 lint: packages ## swift format in strict mode, shellcheck
 	$(SWIFT) format lint --strict --recursive --configuration .swift-format Package.swift Sources Tests
