@@ -38,28 +38,20 @@ public enum Dial {
     /// - Parameters:
     ///   - host: an address or a name.
     ///   - port: the TCP port.
-    ///   - deadline: how long to try, over all the addresses of a name.
+    ///   - deadline: how long to try, the lookup of a name and all its addresses included.
     /// - Returns: a connected, non-blocking socket with `CLOEXEC` and `TCP_NODELAY`; the caller closes it.
     /// - Throws: `ScoutError` (`unreachable`) that says which of refused, no route and no answer it was.
     ///
     /// Blocks the calling thread until the deadline at the most. The C functions are `getaddrinfo` and `connect`.
     public static func tcp(host: String, port: UInt16, deadline: Duration) throws(ScoutError) -> CInt {
         try permit(host)
-        var hints = addrinfo()
-        hints.ai_socktype = CInt(SOCK_STREAM.rawValue)
-        var list: UnsafeMutablePointer<addrinfo>?
-        let status = getaddrinfo(host, String(port), &hints, &list)
-        guard status == 0 else {
-            throw ScoutError(.unreachable, "\(host): \(String(cString: gai_strerror(status)))")
-        }
-        defer { freeaddrinfo(list) }
-
         let end = ContinuousClock.now + deadline
+        let targets = try NameLookup.targets(host: host, port: port, deadline: deadline)
         var failure = ETIMEDOUT
-        var next = list
-        while let entry = next?.pointee {
-            next = entry.ai_next
-            switch connect(entry, until: end) {
+        for (index, target) in targets.enumerated() {
+            // An address that is silent leaves time for the others.
+            let now = ContinuousClock.now
+            switch connect(target, until: now + (end - now) / (targets.count - index)) {
             case .success(let socket): return socket
             case .failure(let code): failure = code.rawValue
             }
@@ -69,15 +61,22 @@ public enum Dial {
 
     private struct Failure: Error { let rawValue: CInt }
 
-    private static func connect(_ entry: addrinfo, until end: ContinuousClock.Instant) -> Result<CInt, Failure> {
+    private static func connect(
+        _ target: NameLookup.Target, until end: ContinuousClock.Instant
+    ) -> Result<CInt, Failure> {
         let kind = CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
-        let descriptor = socket(entry.ai_family, kind, 0)
+        let descriptor = socket(target.family, kind, 0)
         guard descriptor >= 0 else { return .failure(Failure(rawValue: errno)) }
         var on: CInt = 1
         setsockopt(descriptor, CInt(IPPROTO_TCP), TCP_NODELAY, &on, socklen_t(MemoryLayout<CInt>.size))
 
         var code: CInt = 0
-        if Glibc.connect(descriptor, entry.ai_addr, entry.ai_addrlen) != 0 {
+        let status = target.bytes.withUnsafeBytes { bytes in
+            bytes.withMemoryRebound(to: sockaddr.self) {
+                Glibc.connect(descriptor, $0.baseAddress, socklen_t(bytes.count))
+            }
+        }
+        if status != 0 {
             code = errno == EINPROGRESS ? outcome(of: descriptor, until: end) : errno
         }
         guard code == 0 else {

@@ -91,6 +91,39 @@ struct NetworkLabTests {
         try await Scenarios().expectAllPortsFree()
     }
 
+    @Test func aSilentNameServerIsSaidWithinTenSeconds() async throws {
+        let lab = try #require(Lab.current)
+        let script = """
+            printf 'nameserver 127.0.0.1\\noptions timeout:30\\n' >/etc/resolv.conf
+            socat -u UDP-RECV:53 OPEN:/dev/null & server=$!
+            scout evidence --target root@scout.example; status=$?
+            kill $server; exit $status
+            """
+        let start = ContinuousClock.now
+        let outcome = try await lab.onExpert(["bash", "-c", script])
+        #expect(outcome.status == 69, "\(outcome.errors)")
+        #expect(outcome.errors.contains("looking up scout.example took longer than 10 s"), "\(outcome.errors)")
+        #expect(ContinuousClock.now - start < .seconds(11))
+    }
+
+    @Test func aNameWithASilentAddressIsReachedByTheOther() async throws {
+        let lab = try #require(Lab.current)
+        // Nobody has the address that the resolver puts first.
+        let script = """
+            device=$(ip -o route get "$1" | sed 's/.* dev \\([^ ]*\\).*/\\1/')
+            ip address add fd00::3/64 dev "$device" nodad
+            ip neigh add fd00::2 lladdr 02:00:00:00:00:02 dev "$device" nud permanent
+            printf 'fd00::2 scout.example\\n%s scout.example\\n' "$1" >>/etc/hosts
+            getent ahosts scout.example | head -1
+            scout evidence --target root@scout.example --accept-host-key "$2"
+            """
+        let words = [lab["SCOUT_LAB_ADDRESS"], lab["SCOUT_LAB_FINGERPRINT"]]
+        let outcome = try await lab.onExpert(["bash", "-c", script, "bash"] + words)
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        #expect(outcome.output.hasPrefix("fd00::2 "), "\(outcome.output)")
+        #expect(outcome.output.contains("evidence0"))
+    }
+
     /// Last, for it takes the link away.
     @Test func aDeadLinkIsSaidWithinTenSeconds() async throws {
         let lab = try #require(Lab.current)
