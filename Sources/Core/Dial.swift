@@ -33,6 +33,19 @@ public enum Dial {
         throw ScoutError(.refused, "SCOUT_DIAL_ONLY does not permit a connection to \(host)")
     }
 
+    /// Checks that somebody else, a library, may dial a host and will find it: nobody has to wait for its lookup.
+    ///
+    /// - Parameters:
+    ///   - host: a numeric address or a name.
+    ///   - deadline: how long its lookup may take.
+    /// - Throws: `ScoutError`: `refused` by the fence, `unreachable` where the name is unknown or its server silent.
+    ///
+    /// Blocks the calling thread.
+    public static func prepare(_ host: String, deadline: Duration) throws(ScoutError) {
+        try permit(host)
+        _ = try NameLookup.targets(host: host, port: 0, deadline: deadline)
+    }
+
     /// Connects a TCP socket.
     ///
     /// - Parameters:

@@ -28,7 +28,7 @@ struct Export {
         } catch {
             throw ScoutError(error)
         }
-        if case .tcp(let host, _) = uri.transport { try Dial.permit(host) }
+        if case .tcp(let host, _) = uri.transport { try Dial.prepare(host, deadline: Self.connectDeadline) }
         do throws(NBDError) {
             let first = try Connection(uri: uri, deadline: Self.connectDeadline, wake: wake)
             var list = [first]

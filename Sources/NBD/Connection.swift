@@ -57,8 +57,8 @@ public final class Connection {
     ///   - wake: a descriptor that ends the wait as soon as it is readable; none by default.
     /// - Throws: `NBDError` (`connect`, `tls`, `timedOut`, `interrupted`).
     ///
-    /// Blocks the calling thread until the deadline at the most; a name is resolved by the system's resolver, which
-    /// has its own. The C function is `nbd_aio_connect_uri`.
+    /// Blocks the calling thread until the deadline at the most; a name is looked up by the system's resolver, which
+    /// has a deadline of its own. The C function is `nbd_aio_connect_uri`.
     public convenience init(
         uri: NBDURI, deadline: Duration = .seconds(10), wake: CInt? = nil
     ) throws(NBDError) {

@@ -96,14 +96,16 @@ struct NetworkLabTests {
         let script = """
             printf 'nameserver 127.0.0.1\\noptions timeout:30\\n' >/etc/resolv.conf
             socat -u UDP-RECV:53 OPEN:/dev/null & server=$!
-            scout evidence --target root@scout.example; status=$?
-            kill $server; exit $status
+            scout "$@"; status=$?
+            kill $server; rm /etc/resolv.conf; exit $status
             """
-        let start = ContinuousClock.now
-        let outcome = try await lab.onExpert(["bash", "-c", script])
-        #expect(outcome.status == 69, "\(outcome.errors)")
-        #expect(outcome.errors.contains("looking up scout.example took longer than 10 s"), "\(outcome.errors)")
-        #expect(ContinuousClock.now - start < .seconds(11))
+        for words in [["evidence", "-t", "root@scout.example"], ["acquire", "nbd://scout.example", "/tmp/x.dd"]] {
+            let start = ContinuousClock.now
+            let outcome = try await lab.onExpert(["bash", "-c", script, "bash"] + words)
+            #expect(outcome.status == 69, "\(outcome.errors)")
+            #expect(outcome.errors.contains("looking up scout.example took longer than 10 s"), "\(outcome.errors)")
+            #expect(ContinuousClock.now - start < .seconds(11))
+        }
     }
 
     @Test func aNameWithASilentAddressIsReachedByTheOther() async throws {
