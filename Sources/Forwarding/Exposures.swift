@@ -107,7 +107,8 @@ extension Survey {
         let control = topology.hostControlPort
         let documented = PortSet(topology.forwardedPorts.map { $0...$0 }).ranges
         let others = PortScan.subtracting(documented, from: [0 ... .max])
-        let host = [vpnToHost]
+        let address = IPAddress(topology.hostVPNAddress).map { AddressSet($0) } ?? .all(.ipv4)
+        let host = [PortScan(evaluator, by: group, from: peers, to: address, isLocal: .yes)]
         var found: [Exposure] = []
         found += exposures(host, .info, except: others, where: { reachesContainer($0) }) { ports, _ in
             "every peer of the VPN, not only the expert, reaches the container's forwarded ports: \(ports)"

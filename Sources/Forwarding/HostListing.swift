@@ -23,7 +23,10 @@ public struct HostListing: Sendable {
         links() { for i in /sys/class/net/*; do printf '%s %s\\n' "${i##*/}" "$(cat "$i/flags" "$i/carrier" 2> /dev/null | tr '\\n' ' ')"; done; }
         rules iptables ip_tables_names
         rules ip6tables ip6_tables_names
-        if has nft; then part nft nft -j list ruleset; fi
+        if has nft; then
+            part nft nft -j list ruleset
+            part bytecode nft --debug=netlink list ruleset inet
+        fi
         part forwarding cat /proc/sys/net/ipv4/ip_forward
         part localnet cat /proc/sys/net/ipv4/conf/all/route_localnet
         part routes cat /proc/net/route
@@ -102,7 +105,8 @@ public struct HostListing: Sendable {
         }
         if let part = parts["nft"], part.status == 0 {
             // What iptables-nft made is in its own listing already, and better to read.
-            let listing = RuleSet.fromNFT(part.bytes, besideIPTables: found != nil)
+            let listing = RuleSet.fromNFT(
+                part.bytes, bytecode: parts["bytecode"]?.bytes ?? [], besideIPTables: found != nil)
             let native = family == .ipv4 ? listing.ipv4 : listing.ipv6
             if found == nil || native.ruleCount > 0 || !native.doubts.isEmpty { add(native) }
         }

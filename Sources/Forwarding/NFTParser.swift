@@ -8,11 +8,15 @@ extension RuleSet {
     ///
     /// - Parameters:
     ///   - text: the listing; anything else leaves ``doubts``.
+    ///   - bytecode: what `nft --debug=netlink list ruleset inet` printed, without which some rules can't be understood.
     ///   - besideIPTables: leaves out the tables that iptables makes, for a host whose `iptables-save` is at hand too.
-    public static func fromNFT(_ text: [UInt8], besideIPTables: Bool = false) -> (ipv4: RuleSet, ipv6: RuleSet) {
+    public static func fromNFT(
+        _ text: [UInt8], bytecode: [UInt8] = [], besideIPTables: Bool = false
+    ) -> (ipv4: RuleSet, ipv6: RuleSet) {
+        let code = NFTBytecode(bytecode.count <= ListingLimits.bytes ? bytecode : [])
         var parsers = (
-            NFTParser(family: .ipv4, besideIPTables: besideIPTables),
-            NFTParser(family: .ipv6, besideIPTables: besideIPTables)
+            NFTParser(family: .ipv4, bytecode: code, besideIPTables: besideIPTables),
+            NFTParser(family: .ipv6, bytecode: code, besideIPTables: besideIPTables)
         )
         guard text.count <= ListingLimits.bytes,
             let listing = try? JSONDecoder().decode(JSONValue.self, from: Data(text)),
@@ -35,10 +39,12 @@ private struct NFTParser {
     private var sets: [String: [JSONValue]] = [:]
     private var chainCount = 0
     private var ruleCount = 0
+    private let bytecode: NFTBytecode
     private let besideIPTables: Bool
 
-    init(family: RuleSet.Family, besideIPTables: Bool) {
+    init(family: RuleSet.Family, bytecode: NFTBytecode, besideIPTables: Bool) {
         rules = RuleSet(family: family)
+        self.bytecode = bytecode
         self.besideIPTables = besideIPTables
     }
 
@@ -121,7 +127,7 @@ private struct NFTParser {
         ruleCount += 1
         let statements = content["expr"]?.array ?? []
         let prefix = key(content, content["table"]?.string) + " "
-        var reader = NFTRule(family: rules.family) { [sets] name in sets[prefix + name] }
+        var reader = NFTRule(family: rules.family, families: families(content)) { [sets] name in sets[prefix + name] }
         for statement in statements { reader.read(statement) }
         var rule = Rule(text: String(JSONValue.array(statements).text.prefix(500)))
         rule.packets = reader.packets
@@ -132,5 +138,12 @@ private struct NFTParser {
             rule.target = rules.tables[table].index[name].map { isGoto ? .goTo($0) : .jump($0) } ?? .notUnderstood
         }
         rules.tables[table].chains[chain].rules.append(rule)
+    }
+    /// Which packets a rule of this family's tables can match, whatever it shows.
+    private func families(_ content: JSONValue) -> NFTBytecode.Families {
+        guard content["family"]?.string == "inet" else { return .both }
+        return bytecode.families(
+            table: content["table"]?.string ?? "", chain: content["chain"]?.string ?? "",
+            handle: content["handle"]?.integer(Int.self) ?? 0)
     }
 }

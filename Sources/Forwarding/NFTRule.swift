@@ -9,12 +9,20 @@ struct NFTRule {
     private(set) var bytes: UInt64 = 0
 
     private let family: RuleSet.Family
+    private let families: NFTBytecode.Families
     private let namedSet: (String) -> [JSONValue]?
     private var isDecided = false
+    private var showsFamily = false
 
-    init(family: RuleSet.Family, namedSet: @escaping (String) -> [JSONValue]?) {
+    /// - Parameters:
+    ///   - family: of the packets that the rule is read for.
+    ///   - families: which the rule can match, whatever its statements show.
+    ///   - namedSet: the elements of a set of the rule's table.
+    init(family: RuleSet.Family, families: NFTBytecode.Families, namedSet: @escaping (String) -> [JSONValue]?) {
         self.family = family
+        self.families = families
         self.namedSet = namedSet
+        if case .only(let other) = families, other != family { never() }
     }
 
     mutating func read(_ statement: JSONValue) {
@@ -33,7 +41,9 @@ struct NFTRule {
             // nft does not list the condition that the kind of answer implies.
             switch content["type"]?.string {
             case "icmp" where family == .ipv6, "icmpv6" where family == .ipv4: never()
-            case "tcp reset": add(.transport([TransportProtocol.tcp]))
+            case "tcp reset":
+                add(.transport([TransportProtocol.tcp]))
+                if case .unknown = families, !showsFamily { add(.notUnderstood) }
             default: break
             }
             decide(.reject)
@@ -125,9 +135,12 @@ struct NFTRule {
             }
             add(pattern.map { key.hasPrefix("i") ? .inInterface($0) : .outInterface($0) }, negated: negated)
         case "l4proto": add(transports(right).map { .transport($0) }, negated: negated)
-        case "nfproto":
-            guard let name = right.string else { return add(nil) }
-            if (name == (family == .ipv4 ? "ipv4" : "ipv6")) == negated { never() }
+        case "nfproto", "protocol":
+            showsFamily = true
+            // The family of packets itself, or the type that Ethernet has for it.
+            let own = (key == "nfproto" ? ["ipv4", "ipv6"] : ["ip", "ip6"])[family == .ipv4 ? 0 : 1]
+            guard let names = elements(right)?.map(\.string), !names.contains(nil) else { return add(nil) }
+            if names.contains(own) == negated { never() }
         default: add(nil)
         }
     }
@@ -135,6 +148,7 @@ struct NFTRule {
     private mutating func readPayload(
         _ header: String, _ field: String, _ right: JSONValue, _ negated: Bool, _ op: String
     ) {
+        if header == "ip" || header == "ip6" { showsFamily = true }
         switch (header, field) {
         case ("ip", _) where family == .ipv6, ("ip6", _) where family == .ipv4: never()
         case ("ip", "saddr"), ("ip6", "saddr"): add(addresses(right).map { .source($0) }, negated: negated)

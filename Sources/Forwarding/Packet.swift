@@ -13,13 +13,16 @@ public struct Packet: Sendable {
     /// Whether the destination is the host itself.
     var isLocal: Ternary
     var transport: UInt8
-    var sourcePorts = PortRange(range: 1024...UInt16.max)
+    var sourcePorts = PortRange(range: Self.clientPorts)
     var destinationPorts: PortRange
     var tcpFlags = TCPFlags.syn
     var icmpType: UInt8 = 8
     /// What connection tracking says for certain, and what it may say.
     var states: ConnectionStates = .new
     var possibleStates: ConnectionStates = .new
+
+    /// What an honest client sends from.
+    static let clientPorts: ClosedRange<UInt16> = 1024 ... .max
 
     /// A port, or a range that holds it.
     struct PortRange: Sendable {

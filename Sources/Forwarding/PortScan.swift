@@ -17,26 +17,37 @@ final class PortScan {
     private let source: AddressSet
     private let destination: AddressSet
     private let isLocal: Ternary
+    private let sourcePorts: ClosedRange<UInt16>
     /// Sorted, and never overlapping.
     private var known: [Interval] = []
 
+    /// - Parameters:
+    ///   - evaluator: asked for each port that is not known yet.
+    ///   - group: where the connection comes in.
+    ///   - source: from whom.
+    ///   - destination: to whom.
+    ///   - isLocal: whether that is the host itself.
+    ///   - sourcePorts: what the one who asks may send from: any by default, for whoever is up to no good picks it.
     init(
         _ evaluator: Evaluator, by group: InterfaceGroup, from source: AddressSet, to destination: AddressSet,
-        isLocal: Ternary
+        isLocal: Ternary, sourcePorts: ClosedRange<UInt16> = 1 ... .max
     ) {
         self.evaluator = evaluator
         self.group = group
         self.source = source
         self.destination = destination
         self.isLocal = isLocal
+        self.sourcePorts = sourcePorts
     }
 
     /// What becomes of a connection to one port.
     func decision(_ port: UInt16) -> Decision {
         let index = position(port)
         if index < known.count, known[index].ports.contains(port) { return known[index].decision }
-        let decision = evaluator.decide(
-            Packet(interface: group.names[0], source: source, destination: destination, isLocal: isLocal, port: port))
+        var packet = Packet(
+            interface: group.names[0], source: source, destination: destination, isLocal: isLocal, port: port)
+        packet.sourcePorts.range = sourcePorts
+        let decision = evaluator.decide(packet)
         let low = max(decision.constancy.lowerBound, index > 0 ? known[index - 1].ports.upperBound + 1 : 0)
         let high = min(decision.constancy.upperBound, index < known.count ? known[index].ports.lowerBound - 1 : .max)
         known.insert(Interval(ports: low...high, decision: decision), at: index)

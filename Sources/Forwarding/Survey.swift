@@ -31,7 +31,7 @@ final class Survey {
     let peers: AddressSet
     /// The addresses of the owner's network, and of all beyond.
     let outside: AddressSet
-    /// From any VPN peer to the host's VPN address.
+    /// From any VPN peer to the host's VPN address, as the expert connects.
     let vpnToHost: PortScan
     /// From any neighbour to the host's own address, for each LAN interface.
     let lanToHost: [PortScan]
@@ -49,7 +49,9 @@ final class Survey {
         lanInterfaces = InterfaceGroup.lan(rules, topology, network)
         peers = Self.peers(topology, network)
         let host = IPAddress(topology.hostVPNAddress).map { AddressSet($0) } ?? .all(.ipv4)
-        vpnToHost = PortScan(evaluator, by: InterfaceGroup(network.vpnInterface), from: peers, to: host, isLocal: .yes)
+        vpnToHost = PortScan(
+            evaluator, by: InterfaceGroup(network.vpnInterface), from: peers, to: host, isLocal: .yes,
+            sourcePorts: Packet.clientPorts)
         outside = Self.outside(network, .ipv4)
         let (evaluator, outside) = (evaluator, outside)
         lanToHost = lanInterfaces.map { group in

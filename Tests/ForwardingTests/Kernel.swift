@@ -27,6 +27,7 @@ struct AgreementAnswer: Decodable {
         var ipv4: String
         var ipv6: String
         var nft: String
+        var bytecode: String
         var attempts: [String]
     }
     var results: [Result]

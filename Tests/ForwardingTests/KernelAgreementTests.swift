@@ -131,12 +131,12 @@ import Testing
 
     private static func nftEvaluator(_ result: AgreementAnswer.Result, _ family: RuleSet.Family) -> Evaluator? {
         if result.nft.isEmpty { return nil }
-        let native = RuleSet.fromNFT(Array(result.nft.utf8))
+        let native = RuleSet.fromNFT(Array(result.nft.utf8), bytecode: Array(result.bytecode.utf8))
         return Evaluator(family == .ipv4 ? native.ipv4 : native.ipv6, on: AgreementNetwork.network)
     }
 
     private static func listing(_ result: AgreementAnswer.Result, _ family: RuleSet.Family) -> String {
         let listing = family == .ipv4 ? result.ipv4 : result.ipv6
-        return listing.isEmpty ? result.nft : listing
+        return listing.isEmpty ? result.nft + "\n" + result.bytecode : listing
     }
 }

@@ -144,6 +144,23 @@ private func decision(
         #expect(row?.vpn == .closed && row?.reason?.contains("does not forward") == true)
     }
 
+    /// Whoever attacks picks the port he sends from.
+    @Test func aRuleThatLetsASourcePortInIsNotOverlooked() {
+        let text = String(decoding: Captures.standard, as: UTF8.self)
+        #expect(ForwardsReport(Array(text.utf8)).forwards.allSatisfy { $0.lan == .closed })
+        let rules = ["eth0", "tap0"].map { "[0:0] -A INPUT -i \($0) -p tcp -m tcp --sport 53 -j ACCEPT\n" }
+        let next = "[0:0] -A INPUT -i tap0 -j HOST_INCOMING\n"
+        let open = text.replacing(next, with: rules.joined() + next)
+        #expect(open != text)
+        let report = ForwardsReport(Array(open.utf8))
+        for words in ["a LAN neighbour reaches the host itself", "a VPN peer reaches the host itself"] {
+            #expect(
+                report.exposures.contains { $0.summary.contains(words) && $0.summary.contains("--sport 53") },
+                "\(words)")
+        }
+        #expect(report.forwards.allSatisfy { $0.vpn == .open })
+    }
+
     @Test func rulesOfNFTAreReadAndOpaqueOnesAreUnknown() {
         let native = RuleSet.fromNFT(Array(RobustnessTests.nft.utf8)).ipv4
         let report = ForwardsReport(
@@ -160,6 +177,51 @@ private func decision(
             checkedAt: .distantPast)
         #expect(second.forwards.allSatisfy { $0.vpn == .unknown })
         #expect(second.row(22)?.reason?.contains("DNAT") == true)
+    }
+
+    /// nft shows `tcp dport 22 reject with tcp reset` for all four rules; only the kernel's instructions tell them apart.
+    @Test(arguments: [
+        ("22", [true, true]), ("2000", [true, false]), ("2001", [false, true]), ("2002", [true, false]),
+    ])
+    func aFamilyThatNFTLeavesOutIsReadFromTheInstructions(port: String, refuses: [Bool]) throws {
+        func rule(_ handle: Int, _ port: Int) -> String {
+            #"{"rule": {"family": "inet", "table": "t", "chain": "f", "handle": \#(handle), "expr": [{"match": {"op": "==", "left": {"payload": {"protocol": "tcp", "field": "dport"}}, "right": \#(port)}}, {"reject": {"type": "tcp reset"}}]}}"#
+        }
+        let listing = """
+            {"nftables": [{"table": {"family": "inet", "name": "t", "handle": 1}},
+            {"chain": {"family": "inet", "table": "t", "name": "f", "handle": 1, "type": "filter", "hook": "input", "prio": 0, "policy": "accept"}},
+            \(rule(3, 22)), \(rule(4, 2000)), \(rule(5, 2001)), \(rule(6, 2002))]}
+            """
+        func instructions(_ handle: Int, _ families: String...) -> String {
+            let loads = families.map { "  [ meta load \($0) ]\n" }.joined()
+            return
+                "inet t f \(handle) \(handle - 1)\n\(loads)  [ meta load l4proto => reg 1 ]\n  [ cmp eq reg 1 0x00000006 ]\n"
+                + "  [ reject type 1 code 0 ]\n  userdata = { inet t f 9 }\n\n"
+        }
+        let bytecode =
+            "inet t @some\n\telement 00001600  : 0 [end]\n" + instructions(3)
+            + instructions(4, "nfproto => reg 1 ]\n  [ cmp eq reg 1 0x00000002")
+            + instructions(5, "nfproto => reg 1 ]\n  [ cmp eq reg 1 0x0000000a")
+            + instructions(6, "protocol => reg 1 ]\n  [ cmp eq reg 1 0x00000008") + "table inet t {\n}\n"
+
+        func verdicts(_ bytecode: String) throws -> [Verdict] {
+            let rules = RuleSet.fromNFT(Array(listing.utf8), bytecode: Array(bytecode.utf8))
+            return try [(rules.ipv4, "10.1.0.3", "10.1.0.2"), (rules.ipv6, "fe80::3", "fe80::2")].map {
+                var network = HostNetwork(.documented)
+                let own = try #require(IPAddress($2))
+                network.addresses.append(NetworkInterface(name: "tap0", address: own))
+                let packet = Packet(
+                    tcpFrom: try #require(IPAddress($1)), sourcePort: 40000, at: "tap0", to: own,
+                    port: try #require(UInt16(port)), network: network)
+                return Evaluator($0, on: network).decide(packet).verdict
+            }
+        }
+        #expect(try verdicts(bytecode) == refuses.map { $0 ? .closed : .open })
+        #expect(try verdicts("") == [.unknown, .unknown])
+        let cut = bytecode.replacing("inet t f ", with: "inet t g ")
+        #expect(try verdicts(cut) == [.unknown, .unknown])
+        let strange = bytecode.replacing("cmp eq reg 1 0x0000000", with: "cmp eq reg 1 0x0000001")
+        #expect(try verdicts(strange) == (port == "22" ? [.closed, .closed] : [.unknown, .unknown]))
     }
 
     @Test func aDiscreetReportHoldsNothingOfTheOwnersNetwork() {

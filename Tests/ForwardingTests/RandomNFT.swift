@@ -62,7 +62,8 @@ struct RandomNFT {
                     "ip saddr 10.1.0.0/24", "ip daddr != 10.0.3.2", "ip daddr @hosts",
                     "ip daddr { 10.0.3.2, 10.0.3.8-10.0.3.20, 192.0.2.0/24 }",
                     "ip6 daddr fd00:3::2", "ip6 saddr fd00:1::/64", "ip daddr 10.0.3.2-10.0.3.3", "meta nfproto ipv4",
-                    "ip daddr != @hosts",
+                    "meta nfproto ipv4", "meta nfproto ipv6", "meta nfproto != ipv6", "meta nfproto { ipv4, ipv6 }",
+                    "meta protocol ip", "meta protocol ip6", "ip daddr != @hosts",
                     "ip saddr != { 10.1.0.3, 10.1.0.9 }", "fib daddr type local",
                 ]))
         }
@@ -75,7 +76,9 @@ struct RandomNFT {
                     "meta l4proto { tcp, udp }",
                     "tcp flags & (fin|syn|rst|ack) == syn", "tcp flags & (syn|ack) != syn", "tcp flags syn",
                     "th dport 23",
-                    "meta l4proto != udp", words.last?.hasPrefix("ip6 ") == true ? "tcp sport 22" : "ip protocol tcp",
+                    "meta l4proto != udp",
+                    words.last?.contains("v6") == true || words.last?.contains("ip6") == true
+                        ? "tcp sport 22" : "ip protocol tcp",
                 ]))
         }
         if random.chance(20) {

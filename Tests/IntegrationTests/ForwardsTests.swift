@@ -55,6 +55,17 @@ struct ForwardsTests {
             let report = try await ask(lab, "--via", way)
             #expect(report.source.rawValue == way && report.forwards.allSatisfy { $0.vpn == .open }, "\(way)")
         }
+        // nft lists these two rules without their families.
+        let rules = [("ipv6", 2004), ("ipv4", 2005)].map { "meta nfproto \($0) tcp dport \($1) reject with tcp reset" }
+        let table =
+            "{ chain f { type filter hook forward priority -10; ct state established accept; \(rules[0]); \(rules[1]); }; }"
+        #expect(try await lab.run("host", ["nft", "add table inet own \(table)"]).status == 0)
+        try await Task.sleep(for: .milliseconds(1100))
+        for way in ["agent", "ssh", "probe"] {
+            let report = try await ask(lab, "--via", way)
+            #expect(report.forwards.filter { $0.vpn != .open }.map(\.port) == [2005], "\(way)")
+        }
+        try await lab.shell("host", "nft delete table inet own")
         // Nothing of the owner's network is in what the container may ask.
         try await lab.shell(
             "host", "iptables -A INPUT -s 192.168.77.3/32 -m comment --comment 'bedroom printer' -j ACCEPT")
