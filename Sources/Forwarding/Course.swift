@@ -69,7 +69,7 @@ extension Evaluator {
     func undecided(_ packet: Packet, _ reason: String) -> Decision {
         var course = Course(packet: packet, isWild: true)
         course.note = reason
-        let isGeneral = walk.budget <= 0 || !rules.doubts.isEmpty || rules.mentionsOtherBackEnd
+        let isGeneral = walk.budget <= 0 || !rules.doubts.isEmpty || !rules.omissions.isEmpty
         return Decision(course, rules: rules, constancy: isGeneral ? 0 ... .max : walk.constancy)
     }
 

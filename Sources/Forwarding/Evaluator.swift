@@ -61,9 +61,7 @@ public final class Evaluator {
     public func decide(_ packet: Packet) -> Decision {
         walk.constancy = 0 ... .max
         if let doubt = rules.doubts.first { return undecided(packet, doubt) }
-        if rules.mentionsOtherBackEnd {
-            return undecided(packet, "the host has rules of iptables-legacy too, which this listing does not show")
-        }
+        if let omission = rules.omissions.first { return undecided(packet, omission.reason) }
         let courses = arrive(packet).map { finish($0, opening: packet) }
         if walk.budget <= 0 { return undecided(packet, "there are too many rules to walk through in time") }
         return merge(courses, packet)

@@ -9,14 +9,13 @@ extension RuleSet {
     /// - Parameters:
     ///   - text: the listing; anything else leaves ``doubts``.
     ///   - bytecode: what `nft --debug=netlink list ruleset inet` printed, without which some rules can't be understood.
-    ///   - besideIPTables: leaves out the tables that iptables makes, for a host whose `iptables-save` is at hand too.
     public static func fromNFT(
-        _ text: [UInt8], bytecode: [UInt8] = [], besideIPTables: Bool = false
+        _ text: [UInt8], bytecode: [UInt8] = []
     ) -> (ipv4: RuleSet, ipv6: RuleSet) {
         let code = NFTBytecode(bytecode.count <= ListingLimits.bytes ? bytecode : [])
         var parsers = (
-            NFTParser(family: .ipv4, bytecode: code, besideIPTables: besideIPTables),
-            NFTParser(family: .ipv6, bytecode: code, besideIPTables: besideIPTables)
+            NFTParser(family: .ipv4, bytecode: code),
+            NFTParser(family: .ipv6, bytecode: code)
         )
         guard text.count <= ListingLimits.bytes,
             let listing = try? JSONDecoder().decode(JSONValue.self, from: Data(text)),
@@ -39,24 +38,17 @@ private struct NFTParser {
     private var sets: [String: [JSONValue]] = [:]
     private var chainCount = 0
     private var ruleCount = 0
+    private var dormant: Set<Int> = []
     private let bytecode: NFTBytecode
-    private let besideIPTables: Bool
 
-    init(family: RuleSet.Family, bytecode: NFTBytecode, besideIPTables: Bool) {
+    init(family: RuleSet.Family, bytecode: NFTBytecode) {
         rules = RuleSet(family: family)
         self.bytecode = bytecode
-        self.besideIPTables = besideIPTables
     }
-
-    /// The tables that iptables-nft keeps its rules in.
-    private static let iptables: Set = ["filter", "nat", "mangle", "raw", "security"]
 
     /// Whether an object is in a table that sees packets of this family.
     private func concerns(_ object: JSONValue) -> Bool {
         let family = object["family"]?.string
-        // A table names itself, all else its table.
-        let table = object["table"]?.string ?? object["name"]?.string ?? ""
-        if besideIPTables, family != "inet", Self.iptables.contains(table) { return false }
         return family == "inet" || family == (rules.family == .ipv4 ? "ip" : "ip6")
     }
 
@@ -92,8 +84,24 @@ private struct NFTParser {
         guard rules.tables.count < ListingLimits.tables, let name = content["name"]?.string else {
             return rules.doubt("there are more than \(ListingLimits.tables) tables")
         }
-        tables[key(content, name)] = rules.tables.count
+        let number = rules.tables.count
+        tables[key(content, name)] = number
         rules.tables.append(Table(name: name))
+        let isNamedSo = content["family"]?.string != "inet" && IPTablesWords.tables.contains(name)
+        if isNamedSo { rules.tables[number].origin = .iptables }
+        guard let flags = content["flags"].map({ $0.array ?? [$0] })?.map(\.string) else { return }
+        if flags.contains("dormant") {
+            dormant.insert(number)
+            misstates(number)
+        } else if !flags.allSatisfy({ ["owner", "persist"].contains($0) }) {
+            // nft 1.0.6 puts any piece of its memory there.
+            rules.doubt("table \(name) may be asleep: its flags can't be read")
+        }
+    }
+
+    /// Notes that a table holds what iptables-nft-save can't say.
+    private mutating func misstates(_ table: Int) {
+        if rules.tables[table].origin == .iptables { rules.tables[table].origin = .misstated }
     }
 
     private mutating func addChain(_ content: JSONValue) {
@@ -116,6 +124,9 @@ private struct NFTParser {
                 translates: content["type"]?.string == "nat",
                 drops: drops)
         }
+        if !IPTablesWords.say(chain, of: rules.tables[table].name) { misstates(table) }
+        // The kernel does not enter a table that sleeps.
+        if dormant.contains(table) { chain.base = nil }
         rules.tables[table].index[name] = rules.tables[table].chains.count
         rules.tables[table].chains.append(chain)
     }
@@ -137,6 +148,8 @@ private struct NFTParser {
         if let (name, isGoto) = reader.jump {
             rule.target = rules.tables[table].index[name].map { isGoto ? .goTo($0) : .jump($0) } ?? .notUnderstood
         }
+        rule.isMisstated = !IPTablesWords.say(statements)
+        if rule.isMisstated { misstates(table) }
         rules.tables[table].chains[chain].rules.append(rule)
     }
     /// Which packets a rule of this family's tables can match, whatever it shows.

@@ -100,10 +100,12 @@ private struct SaveParser {
     }
 
     private mutating func readComment(_ text: String) {
-        // Both are warnings of iptables-nft-save about rules it does not list.
-        if text.contains("legacy tables present") { rules.mentionsOtherBackEnd = true }
-        if text.contains("is incompatible, use 'nft' tool") {
-            rules.doubt("rules of nft are missing: \(text.dropFirst(2))")
+        // These are warnings of iptables-nft-save about rules it does not list.
+        if text.contains("legacy tables present") { rules.omissions.insert(.legacy) }
+        if text.contains("is incompatible, use 'nft' tool") || text.contains("contains incompatible base-chains") {
+            // # Table `NAME' is …
+            let name = text.drop { $0 != "`" }.dropFirst().prefix { $0 != "'" }
+            rules.omissions.insert(.nft(table: String(name.prefix(40))))
         }
     }
 
@@ -116,7 +118,7 @@ private struct SaveParser {
             rules.doubt("there are more than \(ListingLimits.tables) tables")
             return
         }
-        if Self.priorities[name] == nil { rules.doubt("a table '\(name.prefix(40))' is not known") }
+        if !IPTablesWords.tables.contains(name) { rules.doubt("a table '\(name.prefix(40))' is not known") }
         table = Table(name: name)
     }
 
@@ -159,7 +161,7 @@ private struct SaveParser {
             return nil
         }
         chainCount += 1
-        table?.chains.append(Chain(name: name, base: Self.base(table: kind, chain: name)))
+        table?.chains.append(Chain(name: name, base: Chain.Base(ofIPTables: kind, chain: name)))
         table?.index[name] = count
         return count
     }
@@ -202,19 +204,6 @@ private struct SaveParser {
         let numbers = text.dropFirst().dropLast().split(separator: ":").map { UInt64($0) }
         guard numbers.count == 2, let packets = numbers[0], let bytes = numbers[1] else { return nil }
         return (packets, bytes)
-    }
-
-    /// When the kernel runs a table (`enum nf_ip_hook_priorities`).
-    private static let priorities = ["raw": -300, "mangle": -150, "nat": -100, "filter": 0, "security": 50]
-    private static let hooks: [String: Chain.Hook] = [
-        "PREROUTING": .prerouting, "INPUT": .input, "FORWARD": .forward, "OUTPUT": .output, "POSTROUTING": .postrouting,
-    ]
-
-    private static func base(table: String, chain: String) -> Chain.Base? {
-        guard let hook = hooks[chain], var priority = priorities[table] else { return nil }
-        let translates = table == "nat"
-        if translates, hook == .input || hook == .postrouting { priority = 100 }
-        return Chain.Base(hook: hook, priority: priority, translates: translates, drops: nil)
     }
 }
 

@@ -14,6 +14,7 @@ struct AgreementOrder: Encodable {
         var backend: String
         var ipv4: String
         var ipv6: String
+        var extra = ""
         var timeout: Double
         var attempts: [Attempt]
     }

@@ -79,12 +79,28 @@ import Testing
         #expect((verdicts[.open] ?? 0) > 100 && (verdicts[.closed] ?? 0) > 100, "\(verdicts)")
     }
 
+    /// What iptables-nft-save says of such tables is wrong without a word, or warns, or fails.
+    @Test(.timeLimit(.minutes(30))) func rulesOfNFTAmongThoseOfIPTablesDoWhatTheEvaluationSays() async throws {
+        var random = Seeded(Soak.seed &+ 2)
+        let planned = (0..<(Soak.isOn ? 600 : 100)).map { number -> Planned in
+            var rules = RandomRules(Seeded(random.next()), family: .ipv4, allowsObscure: false)
+            var extra = RandomNFT(Seeded(random.next()))
+            let order = AgreementOrder.Case(
+                backend: "nft", ipv4: rules.text(), ipv6: "", extra: extra.extras(), timeout: 0.15,
+                attempts: Self.attempts(&random, .ipv4, case: number))
+            return Planned(order: order, family: .ipv4, isObscure: true)
+        }
+        let verdicts = try await compare(planned)
+        #expect((verdicts[.open] ?? 0) > 100 && (verdicts[.closed] ?? 0) > 100, "\(verdicts)")
+        #expect((verdicts[.unknown] ?? 0) < planned.count * 3, "\(verdicts)")
+    }
+
     /// Has the kernel try all of it, and compares; returns how often each verdict came.
     private func compare(_ planned: [Planned]) async throws -> [Verdict: Int] {
         var results = try await askKernel(planned.map(\.order))
         // A busy machine may be slow to connect; what should be open gets a second, longer chance. None for the reverse.
         let late = try planned.indices.filter { number in
-            let evaluator = Self.evaluator(results[number], planned[number].family)
+            let evaluator = try Self.evaluator(results[number], planned[number])
             return try zip(planned[number].order.attempts, results[number].attempts).contains { attempt, kernel in
                 let packet = try Self.packet(attempt, planned[number].family)
                 return kernel == "timeout" && evaluator.decide(packet).verdict == .open
@@ -102,13 +118,13 @@ import Testing
         var verdicts: [Verdict: Int] = [:]
         for (number, (plan, result)) in zip(planned, results).enumerated() {
             #expect(result.error == nil, "case \(number): \(result.error ?? "")")
-            let evaluator = Self.evaluator(result, plan.family)
+            let evaluator = try Self.evaluator(result, plan)
             let nft = Self.nftEvaluator(result, plan.family)
             for (attempt, kernel) in zip(plan.order.attempts, result.attempts) {
                 let decision = evaluator.decide(try Self.packet(attempt, plan.family))
                 verdicts[decision.verdict, default: 0] += 1
                 let wrong = Self.disagreement(decision, attempt, kernel)
-                let place = "case \(number), \(attempt)"
+                let place = "case \(number), \(attempt) \(plan.order.extra)"
                 #expect(
                     wrong == nil, "\(place): \(wrong ?? "") [\(decision.reason)]\n\(Self.listing(result, plan.family))")
                 #expect(
@@ -123,10 +139,24 @@ import Testing
         return verdicts
     }
 
-    private static func evaluator(_ result: AgreementAnswer.Result, _ family: RuleSet.Family) -> Evaluator {
-        let listing = family == .ipv4 ? result.ipv4 : result.ipv6
-        if listing.isEmpty, let nft = nftEvaluator(result, family) { return nft }
-        return Evaluator(ruleSet(listing, family: family), on: AgreementNetwork.network)
+    /// What a host with these rules would be judged by, whole listing and all.
+    private static func evaluator(_ result: AgreementAnswer.Result, _ plan: Planned) throws -> Evaluator {
+        var text = ""
+        func part(_ name: String, _ words: String, _ status: Int = 0) {
+            text += "\n#scout \(name)\n\(words)\n#scout-status \(status)\n"
+        }
+        if plan.order.backend != "native" {
+            part(
+                "iptables \(plan.order.backend)", result.ipv4, result.ipv4.isEmpty && !plan.order.extra.isEmpty ? 3 : 0)
+            part("ip6tables \(plan.order.backend)", result.ipv6)
+        }
+        if !result.nft.isEmpty {
+            part("nft", result.nft)
+            part("bytecode", result.bytecode)
+        }
+        let rules = try HostListing(Array(text.utf8)).rules
+        let own = plan.family == .ipv4 ? rules.ipv4 : try #require(rules.ipv6)
+        return Evaluator(own, on: AgreementNetwork.network)
     }
 
     private static func nftEvaluator(_ result: AgreementAnswer.Result, _ family: RuleSet.Family) -> Evaluator? {

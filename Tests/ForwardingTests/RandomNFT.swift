@@ -42,6 +42,36 @@ struct RandomNFT {
         return (lines + ["}", ""]).joined(separator: "\n")
     }
 
+    /// Commands that put rules, and chains, into the tables that iptables made.
+    mutating func extras() -> String {
+        var lines = [
+            "add set ip filter some { type inet_service; flags interval; elements = { 22, 2000-2002 } }",
+            "add set ip filter hosts { type ipv4_addr; elements = { 10.0.3.2, 10.0.3.4, 10.1.0.2 } }",
+        ]
+        for _ in 0..<Int.random(in: 1...3, using: &random) {
+            let way = random.pick(["add", "insert", "insert"])
+            lines.append(
+                "\(way) rule ip filter \(random.pick(["INPUT", "FORWARD"])) \(rule(verdict: random.pick(verdicts)))")
+        }
+        if random.chance(25) {
+            let hook = random.pick(["input", "forward"])
+            lines.append(
+                "add chain ip filter mine { type filter hook \(hook) priority -5; policy \(random.pick(["accept", "drop"])); }"
+            )
+            lines.append("add rule ip filter mine \(rule(verdict: random.pick(verdicts)))")
+        }
+        if random.chance(25) {
+            lines.append(
+                "insert rule ip nat PREROUTING "
+                    + random.pick([
+                        "tcp dport { 22, 2001 } dnat to 10.0.3.3", "tcp dport 2000-2005 redirect to :22",
+                        "iifname \"tap*\" tcp dport != 23 dnat to 10.0.3.2",
+                    ]))
+        }
+        if random.chance(5) { lines.append("add table ip filter { flags dormant; }") }
+        return lines.joined(separator: "\n")
+    }
+
     private let verdicts = [
         "accept", "accept", "drop", "reject", "reject with tcp reset", "reject with icmpx type admin-prohibited",
         "return", "counter", "log prefix \"x\" accept", "meta mark set 0x1",
