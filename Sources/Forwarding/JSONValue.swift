@@ -9,35 +9,21 @@ enum JSONValue: Decodable, Hashable, Sendable {
     case bool(Bool)
     case null
 
-    private struct Key: CodingKey {
-        var stringValue: String
-        var intValue: Int? { nil }
-        init(stringValue: String) { self.stringValue = stringValue }
-        init?(intValue: Int) { nil }
-    }
-
+    /// The commonest kinds come first, for each wrong guess costs an error.
     init(from decoder: any Decoder) throws {
-        if let container = try? decoder.container(keyedBy: Key.self) {
-            var members: [String: JSONValue] = [:]
-            for key in container.allKeys {
-                members[key.stringValue] = try container.decode(JSONValue.self, forKey: key)
-            }
+        let container = try decoder.singleValueContainer()
+        if let text = try? container.decode(String.self) {
+            self = .string(text)
+        } else if let members = try? container.decode([String: JSONValue].self) {
             self = .object(members)
-        } else if var container = try? decoder.unkeyedContainer() {
-            var elements: [JSONValue] = []
-            while !container.isAtEnd { elements.append(try container.decode(JSONValue.self)) }
+        } else if let number = try? container.decode(Double.self) {
+            self = .number(number)
+        } else if let elements = try? container.decode([JSONValue].self) {
             self = .array(elements)
+        } else if let flag = try? container.decode(Bool.self) {
+            self = .bool(flag)
         } else {
-            let container = try decoder.singleValueContainer()
-            if let text = try? container.decode(String.self) {
-                self = .string(text)
-            } else if let number = try? container.decode(Double.self) {
-                self = .number(number)
-            } else if let flag = try? container.decode(Bool.self) {
-                self = .bool(flag)
-            } else {
-                self = .null
-            }
+            self = .null
         }
     }
 
