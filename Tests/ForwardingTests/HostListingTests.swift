@@ -114,6 +114,19 @@ import Testing
         #expect(try verdict(saved, [Self.chain("INPUT"), Self.rule(#"{"set":[22,23]}"#, "drop")]) == .closed)
     }
 
+    @Test func anOwnersMailMayHoldAllListings() throws {
+        let json =
+            "{\"nftables\": [" + #"{"table":{"family":"ip","name":"filter"}},"# + Self.chain("INPUT") + ","
+            + Self.rule(#"{"set":[22,23]}"#, "drop") + "]}\n"
+        let other = Self.saved("DROP").replacing("by iptables", with: "by ip6tables")
+        let saved = Self.saved("ACCEPT", "-p udp -j DROP")
+        for (text, isOpen) in [(saved + other, true), (saved + other + json, false), (json + saved + other, false)] {
+            let report = try listing(text).report(.documented, source: .file, checkedAt: .distantPast)
+            #expect(report.hostControl.enabled == isOpen, "\(text)")
+            #expect(!report.exposures.contains { $0.summary.contains("whether IPv6 is filtered is not known") })
+        }
+    }
+
     @Test func theRulesOfIPTablesBesideItKeepTheirMeaning() throws {
         let match =
             #"{"rule":{"family":"ip","table":"filter","chain":"INPUT","expr":[{"xt":{"type":"match","name":"conntrack"}},{"drop":null}]}}"#

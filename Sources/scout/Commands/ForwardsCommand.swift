@@ -11,7 +11,8 @@ struct ForwardsCommand: AsyncParsableCommand {
         abstract: "Show what the host forwards, from the VPN and from the owner's network.",
         discussion: """
             It asks the host's agent; without one, the host itself over SSH where host control is on; else it tries each \
-            port with a nonce. --from reads what an owner has mailed: iptables-save -c, with ip6tables-save -c behind it.
+            port with a nonce. --from reads what an owner has mailed: what \
+            iptables-save -c, ip6tables-save -c and nft -j list ruleset print, one behind the other.
             """)
 
     /// The three ways.
