@@ -49,8 +49,10 @@ public final class Evaluator {
         }
         self.entries = entries.mapValues { list in
             // A stable order: tables of one priority run in the order they were made.
-            list.enumerated().sorted { ($0.element.base.priority, $0.offset) < ($1.element.base.priority, $1.offset) }
-                .map(\.element)
+            list.enumerated().sorted {
+                let (one, other) = ($0.element.base, $1.element.base)
+                return (one.place, one.priority, $0.offset) < (other.place, other.priority, $1.offset)
+            }.map(\.element)
         }
         self.looksAtPush = looksAtPush
     }

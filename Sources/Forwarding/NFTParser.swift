@@ -70,11 +70,13 @@ private struct NFTParser {
             }
         }
         for object in objects {
-            guard let (kind, content) = object.single, kind == "rule" else { continue }
-            if concerns(content) {
+            guard let (kind, content) = object.single else { continue }
+            if kind == "rule", concerns(content) {
                 addRule(content)
-            } else if ["netdev", "bridge"].contains(content["family"]?.string) {
-                rules.doubt("rules of the family \(content["family"]?.string ?? "") see packets first")
+            } else if kind == "rule" || content["policy"]?.string == "drop",
+                let family = content["family"]?.string, ["netdev", "bridge"].contains(family)
+            {
+                rules.doubt("rules of the family \(family) see packets first")
             }
         }
         rules.finish()

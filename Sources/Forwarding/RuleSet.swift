@@ -127,6 +127,13 @@ struct Chain: Sendable {
         var translates: Bool
         /// Whether its policy is to drop; `nil` where the word is not understood.
         var drops: Bool?
+
+        /// Where it runs among all chains of the hook. Those that translate run in one place, whatever their priority,
+        /// which orders them among each other only (`nf_nat_register_fn`).
+        var place: Int {
+            if !translates { return priority }
+            return hook == .input || hook == .postrouting ? 100 : -100
+        }
     }
 
     var name: String

@@ -79,6 +79,22 @@ import Testing
         #expect((verdicts[.open] ?? 0) > 100 && (verdicts[.closed] ?? 0) > 100, "\(verdicts)")
     }
 
+    /// A filter at -120 sees a packet before it is translated, whatever priority the translating chain has.
+    @Test(arguments: [(-100, -120), (-150, -120), (-100, -90), (-50, -90)])
+    func chainsThatTranslateRunInOnePlace(translates: Int, filters: Int) async throws {
+        let text = """
+            table inet t {
+            chain early { type filter hook prerouting priority \(filters); tcp dport 2000 drop; }
+            chain pre { type nat hook prerouting priority \(translates); tcp dport 2000 dnat ip to 10.0.3.2:22; }
+            }
+            """
+        let attempt = AgreementOrder.Attempt(from: "vpn", to: "10.1.0.2", port: 2000, sourcePort: 30000)
+        let order = AgreementOrder.Case(
+            backend: "native", ipv4: text, ipv6: "", timeout: 0.3, attempts: [attempt])
+        let verdicts = try await compare([Planned(order: order, family: .ipv4, isObscure: false)])
+        #expect(verdicts == [filters < -100 ? .closed : .open: 1])
+    }
+
     /// What iptables-nft-save says of such tables is wrong without a word, or warns, or fails.
     @Test(.timeLimit(.minutes(30))) func rulesOfNFTAmongThoseOfIPTablesDoWhatTheEvaluationSays() async throws {
         var random = Seeded(Soak.seed &+ 2)

@@ -19,7 +19,15 @@ struct RandomNFT {
             lines.append("}")
             lines.append("")
         }
-        lines.append("chain pre { type nat hook prerouting priority dstnat; policy accept;")
+        if random.chance(20) {
+            let place = random.pick(["-160", "-120", "-90"])
+            lines.append("chain early { type filter hook prerouting priority \(place); policy accept;")
+            lines.append(rule(verdict: random.pick(verdicts)))
+            lines.append("}")
+        }
+        // Wherever it says it is, the kernel translates in one place.
+        let place = random.pick(["dstnat", "dstnat", "dstnat", "-150", "-50"])
+        lines.append("chain pre { type nat hook prerouting priority \(place); policy accept;")
         for _ in 0..<Int.random(in: 0...3, using: &random) { lines.append(translation()) }
         lines.append("}")
         lines.append("chain post { type nat hook postrouting priority srcnat; policy accept;")
