@@ -72,12 +72,16 @@ public struct HostListing: Sendable {
             throw ScoutError(
                 .refused, "the host's rules can't be read: \(words)", hint: "only root may read them, on the host")
         }
-        guard let ipv4 = Self.rules("iptables", .ipv4, parts) else {
+        var native: (ipv4: RuleSet, ipv6: RuleSet)?
+        if isNFTAtHand, let part = parts["nft"] {
+            native = RuleSet.fromNFT(part.bytes, bytecode: parts["bytecode"]?.bytes ?? [])
+        }
+        guard let ipv4 = Self.rules("iptables", .ipv4, parts, native: native?.ipv4) else {
             throw ScoutError(
                 .badData, "there are no rules in the listing",
                 hint: "give what 'iptables-save -c' printed, with 'ip6tables-save -c' behind it")
         }
-        rules = HostRules(ipv4: ipv4, ipv6: Self.rules("ip6tables", .ipv6, parts))
+        rules = HostRules(ipv4: ipv4, ipv6: Self.rules("ip6tables", .ipv6, parts, native: native?.ipv6))
     }
 
     /// Splits the text at its marks; one without marks is split at the lines by which the tools begin.
@@ -103,13 +107,11 @@ public struct HostListing: Sendable {
         return parts
     }
 
-    private static func rules(_ tool: String, _ family: RuleSet.Family, _ parts: [String: Part]) -> RuleSet? {
+    private static func rules(
+        _ tool: String, _ family: RuleSet.Family, _ parts: [String: Part], native: RuleSet?
+    ) -> RuleSet? {
         var found: RuleSet?
-        var native: RuleSet?
-        if let part = parts["nft"], part.status == 0 {
-            let listing = RuleSet.fromNFT(part.bytes, bytecode: parts["bytecode"]?.bytes ?? [])
-            native = family == .ipv4 ? listing.ipv4 : listing.ipv6
-        }
+        var native = native
         for backEnd in ["default", "nft", "legacy"] {
             guard let part = parts["\(tool) \(backEnd)"], part.status == 0,
                 part.bytes.contains(where: { $0 > 32 }) || backEnd == "nft"

@@ -5,7 +5,7 @@
 /// counts as iptables' own only where all that nft shows of it is what iptables itself writes.
 enum IPTablesWords {
     /// The tables that iptables-nft keeps its rules in.
-    static let tables: Set = ["filter", "nat", "mangle", "raw", "security"]
+    static let tables = Set(Chain.Base.priorities.keys)
 
     /// Whether iptables means the same by a chain: its own ones have a fixed place, all others have none.
     static func say(_ chain: Chain, of table: String) -> Bool {
@@ -69,12 +69,11 @@ extension Chain.Base {
     /// Where the kernel runs a chain of iptables (`enum nf_ip_hook_priorities`); `nil` where the chain is a user's.
     init?(ofIPTables table: String, chain: String) {
         guard let hook = Self.hooks[chain], let priority = Self.priorities[table] else { return nil }
-        let translates = table == "nat"
-        let isSource = translates && (hook == .input || hook == .postrouting)
-        self.init(hook: hook, priority: isSource ? 100 : priority, translates: translates, drops: nil)
+        self.init(hook: hook, priority: priority, translates: table == "nat", drops: nil)
+        self.priority = place
     }
 
-    private static let priorities = ["raw": -300, "mangle": -150, "nat": -100, "filter": 0, "security": 50]
+    fileprivate static let priorities = ["raw": -300, "mangle": -150, "nat": -100, "filter": 0, "security": 50]
     private static let hooks: [String: Chain.Hook] = [
         "PREROUTING": .prerouting, "INPUT": .input, "FORWARD": .forward, "OUTPUT": .output, "POSTROUTING": .postrouting,
     ]

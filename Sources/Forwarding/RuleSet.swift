@@ -64,7 +64,6 @@ public struct RuleSet: Sendable {
             guard let other = tables.first(where: { $0.name == native.tables[number].name }) else { continue }
             native.tables[number].adopt(other)
         }
-        native.finish()
         tables.removeAll { wrong.contains($0.name) }
         native.tables.removeAll { $0.origin == .iptables && listed.contains($0.name) && !wrong.contains($0.name) }
         merge(native) { $0 != .legacy }
@@ -107,6 +106,7 @@ struct Table: Sendable {
                 }
                 chains[chain].rules[number] = rule
             }
+            chains[chain].finish()
         }
     }
 }
@@ -149,6 +149,12 @@ struct Chain: Sendable {
     init(name: String, base: Base? = nil) {
         self.name = name
         self.base = base
+    }
+
+    /// Computes the hulls, once the rules are complete.
+    mutating func finish() {
+        portHulls = rules.map(\.portHull)
+        addressHulls = rules.map(\.addressHull)
     }
 }
 

@@ -35,9 +35,7 @@ extension RuleSet {
     mutating func finish() {
         for table in tables.indices {
             for chain in tables[table].chains.indices {
-                let rules = tables[table].chains[chain].rules
-                tables[table].chains[chain].portHulls = rules.map(\.portHull)
-                tables[table].chains[chain].addressHulls = rules.map(\.addressHull)
+                tables[table].chains[chain].finish()
             }
         }
     }
