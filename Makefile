@@ -7,7 +7,7 @@ BUILD := .build
 RELEASE := $(BUILD)/release/scout
 SCRIPTS := .ci/run Tests/run Tests/completions $(addprefix Tests/Lab/,lab loopback demo selftest evidence-image node install-packages)
 
-.PHONY: help build demo test soak bench lint format install completions packages packages-build clean
+.PHONY: help build demo test soak mutants bench lint format install completions packages packages-build clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ test: packages ## every test; as root also those in the lab's network namespaces
 soak: packages ## the long random runs, ten minutes or more; SCOUT_SEED=N takes other ones
 	$(SWIFT) build --build-tests
 	SCOUT_SOAK=1 $(SWIFT) test --skip-build --no-parallel --filter ForwardingTests
+
+mutants: packages ## break a room one line at a time, and see what its tests notice: make mutants ROOM=Core [COUNT=N]
+	Tests/mutants $(or $(ROOM),Core) --count $(or $(COUNT),40)
 
 bench: packages build ## one table against the peers, measured side by side
 	Tests/Benchmarks/on-written-ground Tests/Benchmarks/bench $(RELEASE)
