@@ -37,9 +37,10 @@ public enum File {
         let temporary = "\(path).\(getpid()).\(UInt32.random(in: 0 ... .max))"
         let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
         guard descriptor >= 0 else { throw failure(.cannotCreate, path) }
-        let written = Array(bytes).withUnsafeBytes { writeAll($0, to: descriptor) } && fsync(descriptor) == 0
-        let reason = errno
-        close(descriptor)
+        var written = Array(bytes).withUnsafeBytes { writeAll($0, to: descriptor) } && fsync(descriptor) == 0
+        var reason = errno
+        // Some network file systems tell on close only that they have no room.
+        if close(descriptor) != 0, written { (written, reason) = (false, errno) }
         guard written, rename(temporary, path) == 0 else {
             let code = written ? errno : reason
             unlink(temporary)
@@ -79,6 +80,10 @@ public enum File {
             let count = write(descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
             if count < 0 {
                 if errno == EINTR { continue }
+                return false
+            }
+            if count == 0 {
+                errno = EIO
                 return false
             }
             rest = rest.dropFirst(count)

@@ -41,7 +41,8 @@ public struct Acquisition: Sendable {
 
     private let uri: String
     private let source: SourceDescription
-    private let names: PartialImage.Names
+    private let image: String
+    private let held: ImageFiles?
     private let hashes: [HashAlgorithm]
     private let options: Options
     private let sourceDigests: SourceDigests?
@@ -49,7 +50,8 @@ public struct Acquisition: Sendable {
     /// - Parameters:
     ///   - uri: of the export; `nbds` requires TLS.
     ///   - source: what the caller knows of the source; its size must be the export's.
-    ///   - image: the path of the image to make. It, `IMAGE.partial`, `IMAGE.scout.json` and `IMAGE.txt` must not exist.
+    ///   - image: the path of the image to make. It, `IMAGE.partial`, `IMAGE.scout.json` and `IMAGE.txt` must not exist,
+    ///     and are made as the first thing of all.
     ///   - hashes: what to compute; without any, nothing can be compared later.
     ///   - options: what can be chosen.
     ///   - sourceDigests: started with the first byte; its results are compared with the image's.
@@ -59,7 +61,22 @@ public struct Acquisition: Sendable {
     ) {
         self.uri = uri
         self.source = source
-        names = PartialImage.Names(image: image)
+        self.image = image
+        held = nil
+        self.hashes = hashes
+        self.options = options
+        self.sourceDigests = sourceDigests
+    }
+
+    /// - Parameter files: already made and held; the rest as above.
+    public init(
+        uri: String, source: SourceDescription, files: ImageFiles, hashes: [HashAlgorithm],
+        options: Options = Options(), sourceDigests: SourceDigests? = nil
+    ) {
+        self.uri = uri
+        self.source = source
+        image = files.names.image
+        held = files
         self.hashes = hashes
         self.options = options
         self.sourceDigests = sourceDigests
@@ -68,86 +85,91 @@ public struct Acquisition: Sendable {
     /// Takes the image.
     ///
     /// - Parameters:
-    ///   - cancellation: ends the work within 200 ms.
+    ///   - cancellation: ends the work within 200 ms; within 3 s where the laptop's own disk does not answer.
     ///   - progress: called about ten times a second, on a thread of its own.
     /// - Returns: what came of it; the image, its manifest and its report are in place and on the medium.
-    /// - Throws: `ScoutError`. `cannotCreate`: a name is taken. `refused`: the export is writable, or TLS failed.
+    /// - Throws: `ScoutError`. `cannotCreate`: a name is taken, or a file of the acquisition was taken away. `refused`: the export is writable, or TLS failed.
     ///   `unreachable`: no connection, or a lost one. `badData`: the export is not of the source's size. `io`: disk
     ///   full. `failed`: the image does not agree with the stream or the source. `interrupted`. What was read stays in
     ///   `IMAGE.partial`, which the message names.
     public func run(
         cancellation: Cancellation, progress: @escaping @Sendable (Progress) -> Void
     ) async throws -> Result {
+        let files = if let held { held } else { try ImageFiles(image) }
         let sourceHashing = sourceDigests.map(SourceHashing.init)
         defer { sourceHashing?.cancel() }
-        let taken = try await PlainThread.run {
-            try take(cancellation, sourceHashing, progress)
-        }
+        // The user's handle, and what the watch over the files finds, end the same waits.
+        let inner = try Cancellation()
+        let outer = cancellation.onCancel { inner.cancel(cancellation.reason) }
+        defer { cancellation.forget(outer) }
+        let watch = try FileWatch(files, inner)
+        defer { watch.stop() }
         do {
-            var manifest = taken.manifest
-            try await compare(&manifest, with: sourceHashing, cancellation)
-            manifest.finishedAt = Manifest.now()
-            try cancellation.check()
-            let bytes = try manifest.json()
-            try taken.image.complete(
-                manifest: bytes, report: TextReport.text(manifest, manifestBytes: bytes))
-            return Result(
-                manifest: manifest, manifestPath: names.manifest, manifestSHA256: TextReport.digest(bytes),
-                reportPath: names.report)
-        } catch let error as ScoutError {
-            throw incomplete(error)
+            let result = try await take(files, inner, sourceHashing, progress)
+            return result
+        } catch {
+            let told = (error as? ScoutError).map(files.explain) ?? error
+            // On a disk that does not answer this waits for no longer than any cancelled work.
+            inner.cancel()
+            try? await inner.run { files.abandon() }
+            throw told
         }
-    }
-
-    private struct Taken: Sendable {
-        let image: PartialImage
-        let manifest: Manifest
     }
 
     private func take(
-        _ cancellation: Cancellation, _ sourceHashing: SourceHashing?,
+        _ files: ImageFiles, _ cancellation: Cancellation, _ sourceHashing: SourceHashing?,
         _ progress: @escaping @Sendable (Progress) -> Void
-    ) throws(ScoutError) -> Taken {
+    ) async throws -> Result {
+        var manifest = try await cancellation.run { try read(files, cancellation, sourceHashing, progress) }
+        try await compare(&manifest, with: sourceHashing, cancellation)
+        manifest.finishedAt = Manifest.now()
         try cancellation.check()
-        try names.checkFree()
+        let bytes = try manifest.json()
+        let report = TextReport.text(manifest, manifestBytes: bytes)
+        try await cancellation.run { try files.complete(manifest: bytes, report: report) }
+        return Result(
+            manifest: manifest, manifestPath: files.names.manifest, manifestSHA256: TextReport.digest(bytes),
+            reportPath: files.names.report)
+    }
+
+    private func read(
+        _ files: ImageFiles, _ cancellation: Cancellation, _ sourceHashing: SourceHashing?,
+        _ progress: @escaping @Sendable (Progress) -> Void
+    ) throws(ScoutError) -> Manifest {
+        try cancellation.check()
         let started = Manifest.now()
         let export = try Export(uri, connections: options.connections, cancellation: cancellation)
         try check(export)
-        let image = try PartialImage(names, size: export.sizeBytes)
-        do throws(ScoutError) {
-            sourceHashing?.start()
-            let clock = ContinuousClock.now
-            let writer = ImageWriter(image)
-            var errors = ReadErrorLog()
-            let digests = try Pipeline.run(hashes, writer: writer, buffers: export.buffers) { ring throws(ScoutError) in
-                let reader = ExportReader(
-                    export.connections, ring: ring, budget: export.budget, silence: options.silence,
-                    cancellation: cancellation, progress: progress)
-                try reader.run()
-                errors = reader.errors
-            }
-            let average = rate(export.sizeBytes, since: clock)
-            try FileSystem.sync(image.descriptor, path: names.partial, cancellation: cancellation)
-            let isVerified = try verify(image, digests, cancellation, progress)
-
-            var source = source
-            source.sizeBytes = export.sizeBytes
-            source.uri = export.uri.withoutQuery
-            source.tls = export.security
-            let manifest = Manifest(
-                schema: Manifest.acquireSchema, source: source,
-                image: Manifest.Image(
-                    path: names.image, sizeBytes: export.sizeBytes, dataBytes: writer.writtenBytes,
-                    holeBytes: export.sizeBytes - writer.writtenBytes),
-                hashes: digests.reduce(into: [:]) { $0[$1.key.rawValue] = Manifest.Hash(image: $1.value) },
-                verified: isVerified, badRanges: errors.badRanges, readErrors: errors.records, interruptions: 0,
-                startedAt: started, finishedAt: started, averageBytesPerSecond: average,
-                tool: .current(version: options.version, command: options.command), case: options.case,
-                hpa: "unknown", dco: "unknown")
-            return Taken(image: image, manifest: manifest)
-        } catch {
-            throw incomplete(error)
+        try files.setSize(export.sizeBytes)
+        sourceHashing?.start()
+        let clock = ContinuousClock.now
+        let writer = ImageWriter(files)
+        var errors = ReadErrorLog()
+        let digests = try Pipeline.run(hashes, writer: writer, buffers: export.buffers) { ring throws(ScoutError) in
+            let reader = ExportReader(
+                export.connections, ring: ring, budget: export.budget, silence: options.silence,
+                cancellation: cancellation, progress: progress)
+            try reader.run()
+            errors = reader.errors
         }
+        let average = rate(export.sizeBytes, since: clock)
+        try files.sync(cancellation)
+        let isVerified = try verify(files, export.sizeBytes, digests, cancellation, progress)
+
+        var source = source
+        source.sizeBytes = export.sizeBytes
+        source.uri = export.uri.withoutQuery
+        source.tls = export.security
+        return Manifest(
+            schema: Manifest.acquireSchema, source: source,
+            image: Manifest.Image(
+                path: image, sizeBytes: export.sizeBytes, dataBytes: writer.writtenBytes,
+                holeBytes: export.sizeBytes - writer.writtenBytes),
+            hashes: digests.reduce(into: [:]) { $0[$1.key.rawValue] = Manifest.Hash(image: $1.value) },
+            verified: isVerified, badRanges: errors.badRanges, readErrors: errors.records, interruptions: 0,
+            startedAt: started, finishedAt: started, averageBytesPerSecond: average,
+            tool: .current(version: options.version, command: options.command), case: options.case,
+            hpa: "unknown", dco: "unknown")
     }
 
     private func check(_ export: Export) throws(ScoutError) {
@@ -165,11 +187,11 @@ public struct Acquisition: Sendable {
     }
 
     private func verify(
-        _ image: PartialImage, _ digests: [HashAlgorithm: String], _ cancellation: Cancellation,
+        _ files: ImageFiles, _ size: UInt64, _ digests: [HashAlgorithm: String], _ cancellation: Cancellation,
         _ progress: @escaping @Sendable (Progress) -> Void
     ) throws(ScoutError) -> Bool {
         guard options.verify, !hashes.isEmpty else { return false }
-        let again = try image.reread(hashes, cancellation: cancellation, progress: progress)
+        let again = try files.reread(hashes, size: size, cancellation: cancellation, progress: progress)
         for algorithm in HashAlgorithm.allCases where again[algorithm] != digests[algorithm] {
             throw ScoutError(
                 .failed,
@@ -209,10 +231,5 @@ public struct Acquisition: Sendable {
         if manifest.hashes.values.allSatisfy({ $0.source == nil }) {
             manifest.sourceHashError = "the source computed none of the image's hashes"
         }
-    }
-
-    private func incomplete(_ error: ScoutError) -> ScoutError {
-        guard FileSystem.exists(names.partial) else { return error }
-        return ScoutError(error.code, "\(error.message); what was read lies in \(names.partial)", hint: error.hint)
     }
 }

@@ -41,14 +41,14 @@ public struct ContainerAcquisition: Sendable {
     ///
     /// - Parameters:
     ///   - source: an evidence name, or a path in the container.
-    ///   - image: the path of the image to make.
+    ///   - files: the image's, made and held.
     ///   - options: what can be chosen.
     ///   - cancellation: ends the work early.
     ///   - progress: called about ten times a second, on a thread of its own.
     ///   - remark: told what the user should know and the result does not say.
     /// - Throws: `ScoutError`, as ``Acquisition/run(cancellation:progress:)`` and ``Container/serve(_:)``.
     public func run(
-        source: String, image: String, options: Options, cancellation: Cancellation,
+        source: String, files: ImageFiles, options: Options, cancellation: Cancellation,
         progress: @escaping @Sendable (Progress) -> Void, remark: @Sendable (String) -> Void
     ) async throws -> Acquisition.Result {
         let device = try await container.evidence().devices.first { $0.name == source || $0.path == source }
@@ -64,7 +64,7 @@ public struct ContainerAcquisition: Sendable {
         do {
             let plain = Topology.exportURI(host: host, port: lease.port, name: lease.name, user: ExportKey.user)
             let acquisition = Acquisition(
-                uri: "\(plain)?tls-psk-file=\(key.path)", source: describe(lease, device, uri: plain), image: image,
+                uri: "\(plain)?tls-psk-file=\(key.path)", source: describe(lease, device, uri: plain), files: files,
                 hashes: options.hashes, options: options.acquisition,
                 sourceDigests: options.hashAtSource ? digests(of: source, options.hashes) : nil)
             outcome = .success(try await acquisition.run(cancellation: cancellation, progress: progress))
@@ -127,6 +127,7 @@ private struct ExportKey {
     }
 
     func remove() {
+        // The directory is private to this user; a file that cannot be removed holds a key to an export that has ended.
         unlink(path)
     }
 
@@ -136,14 +137,5 @@ private struct ExportKey {
             let byte = UInt8.random(in: 0 ... .max, using: &generator)
             return String(byte >> 4, radix: 16) + String(byte & 15, radix: 16)
         }.joined()
-    }
-}
-
-extension Acquisition {
-    /// Refuses an image whose name, or a name beside it, is taken, before anybody is asked for anything.
-    ///
-    /// - Throws: `ScoutError` (`cannotCreate`).
-    public static func checkOutput(_ image: String) throws(ScoutError) {
-        try PartialImage.Names(image: image).checkFree()
     }
 }

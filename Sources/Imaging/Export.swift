@@ -42,6 +42,7 @@ struct Export {
             connections = list
             buffers = Self.isNear(uri) ? 8 : 32
         } catch {
+            try cancellation.check()
             throw ScoutError(error)
         }
     }

@@ -94,6 +94,7 @@ final class ExportReader {
                 ring.wake.drain()
                 for reply in replies { try take(reply) }
             } catch {
+                try cancellation.check()
                 throw ScoutError(error, at: position)
             }
         }
@@ -254,7 +255,7 @@ extension ScoutError {
         case .protocolViolation:
             self.init(.protocolViolation, "the server breaks the NBD protocol: \(what)")
         case .interrupted:
-            self = Cancellation.error
+            self.init(.interrupted, "interrupted")
         }
     }
 }

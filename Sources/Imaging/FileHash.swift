@@ -18,23 +18,21 @@ public enum FileHash {
         of path: String, algorithms: [HashAlgorithm], cancellation: Cancellation,
         progress: @escaping @Sendable (Progress) -> Void
     ) async throws -> (sizeBytes: UInt64, hashes: [HashAlgorithm: String]) {
-        try await PlainThread.run { try read(path, algorithms, cancellation, progress) }
+        try await cancellation.run { try read(path, algorithms, cancellation, progress) }
     }
 
     private static func read(
         _ path: String, _ algorithms: [HashAlgorithm], _ cancellation: Cancellation,
         _ progress: @escaping (Progress) -> Void
     ) throws(ScoutError) -> (sizeBytes: UInt64, hashes: [HashAlgorithm: String]) {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw ScoutError.system(.noSource, "cannot open \(path)", errno) }
+        let descriptor = try FileSystem.openToRead(path, path)
         defer { close(descriptor) }
-        let end = lseek(descriptor, 0, SEEK_END)
-        guard end >= 0 else { throw ScoutError.system(.io, "cannot tell the size of \(path)", errno) }
+        let size = try FileSystem.size(descriptor, path: path)
         let hashes = try Pipeline.run(algorithms) { ring throws(ScoutError) in
             let reader = FileReader(
-                descriptor: descriptor, path: path, size: UInt64(end), ring: ring, cancellation: cancellation)
+                descriptor: descriptor, path: path, size: size, ring: ring, cancellation: cancellation)
             try reader.run(progress: progress)
         }
-        return (UInt64(end), hashes)
+        return (size, hashes)
     }
 }

@@ -27,22 +27,59 @@ enum FileSystem {
         dlsym(nil, name).map { unsafeBitCast($0, to: type) }
     }
 
-    /// Gives a file its final name, which must not exist.
+    /// Gives a file one more name, which must not exist, in place of its own.
     ///
-    /// - Throws: `ScoutError` (`cannotCreate`). The C functions are `renameat2` with `RENAME_NOREPLACE`, and where the
-    ///   file system has none, `link` and `unlink`.
-    static func renameNew(_ from: String, to name: String) throws(ScoutError) {
+    /// - Throws: `ScoutError` (`cannotCreate`, or `io`), with the file's own name in place. The C functions are
+    ///   `renameat2` with `RENAME_NOREPLACE`; where the file system has none, `linkat` of the descriptor and `unlink`.
+    static func place(_ file: HeldFile, at name: String) throws(ScoutError) {
         if let rename = function("renameat2", as: RenameAt2.self) {
-            if rename(AT_FDCWD, from, AT_FDCWD, name, renameNoReplace) == 0 { return }
+            if rename(AT_FDCWD, file.path, AT_FDCWD, name, renameNoReplace) == 0 {
+                if file.isNamed(name) { return }
+                // Another file had taken the place between the last look and the call: it goes back to where it was.
+                let isBack = rename(AT_FDCWD, name, AT_FDCWD, file.path, renameNoReplace) == 0
+                throw ScoutError(
+                    .cannotCreate, "\(file.path) was replaced by somebody else while it was given its name",
+                    hint: isBack ? "acquire again" : "\(name) is NOT the image: do not use it; acquire again")
+            }
             let code = errno
-            guard code == EINVAL || code == ENOSYS || code == ENOTSUP else { throw cannotRename(from, name, code) }
+            guard isUnsupported(code) else { throw cannotName(file, name, code) }
         }
-        guard link(from, name) == 0 else { throw cannotRename(from, name, errno) }
-        unlink(from)
+        guard linkat(AT_FDCWD, "/proc/self/fd/\(file.descriptor)", AT_FDCWD, name, AT_SYMLINK_FOLLOW) == 0 else {
+            throw cannotName(file, name, errno)
+        }
+        file.remove()
     }
 
-    private static func cannotRename(_ from: String, _ name: String, _ code: CInt) -> ScoutError {
-        ScoutError.system(.cannotCreate, "cannot rename \(from) to \(name)", code, hint: "rename it by hand")
+    /// Undoes `place`.
+    static func takeBack(_ file: HeldFile, from name: String) throws(ScoutError) {
+        guard file.isNamed(name) else {
+            throw ScoutError(.cannotCreate, "somebody else makes \(name) at this moment", hint: "choose another path")
+        }
+        if let rename = function("renameat2", as: RenameAt2.self),
+            rename(AT_FDCWD, name, AT_FDCWD, file.path, renameNoReplace) == 0
+        {
+            return
+        }
+        let code = errno
+        guard isUnsupported(code),
+            linkat(AT_FDCWD, "/proc/self/fd/\(file.descriptor)", AT_FDCWD, file.path, AT_SYMLINK_FOLLOW) == 0
+        else { throw cannotName(file, name, code) }
+        guard unlink(name) == 0 else { throw cannotName(file, name, errno) }
+    }
+
+    private static func isUnsupported(_ code: CInt) -> Bool { [EINVAL, ENOSYS, ENOTSUP].contains(code) }
+
+    private static func cannotName(_ file: HeldFile, _ name: String, _ code: CInt) -> ScoutError {
+        switch code {
+        case EPERM, ENOTSUP, ENOSYS, EINVAL, EMLINK:
+            ScoutError.system(
+                .cannotCreate, "the file system cannot give \(file.path) the name \(name) without risk to another file",
+                code, hint: "choose another disk for the image")
+        case EIO, ENOSPC, EDQUOT:
+            ScoutError.system(.io, "cannot rename \(file.path) to \(name)", code)
+        default:
+            ScoutError.system(.cannotCreate, "cannot rename \(file.path) to \(name)", code)
+        }
     }
 
     /// Creates a file of one's own, to read and write.
@@ -85,65 +122,122 @@ enum FileSystem {
 
     /// Brings a file to its medium, in steps, so that a cancellation need not wait for all of it.
     ///
-    /// The C functions are `sync_file_range` and `fsync`; only the last one counts, and its error is the verdict.
+    /// The kernel tells an error of its late writes once, to whichever call comes next: the first that any call here
+    /// reports is the verdict.
+    ///
+    /// - Parameters:
+    ///   - path: for the message.
+    ///   - cancellation: looked at after every 16 MiB; without one the file goes in one piece.
+    /// - Throws: `ScoutError`: `io`, `interrupted`. The C functions are `sync_file_range`, `fsync`, and `dup` and
+    ///   `close`, because some network file systems report on `close` only.
     static func sync(_ descriptor: CInt, path: String, cancellation: Cancellation? = nil) throws(ScoutError) {
-        if let cancellation, let range = syncFileRange {
+        if let cancellation {
             var status = stat()
-            let size = fstat(descriptor, &status) == 0 ? Int64(status.st_size) : 0
+            guard fstat(descriptor, &status) == 0 else { throw writeFailure(path, errno) }
             let step: Int64 = 16 << 20
-            for start in stride(from: 0, to: size, by: Int(step)) {
+            for start in stride(from: 0, to: Int64(status.st_size), by: Int(step)) {
                 try cancellation.check()
-                _ = range(descriptor, start, step, syncAndWait)
+                try syncRange(descriptor, start, step, syncAndWait, path)
             }
         }
-        guard fsync(descriptor) == 0 else {
+        while fsync(descriptor) != 0 {
             let code = errno
-            throw ScoutError.system(.io, "cannot bring \(path) to its medium", code)
+            guard code == EINTR else { throw writeFailure(path, code) }
+        }
+        let copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
+        guard copy >= 0 else { throw writeFailure(path, errno) }
+        guard close(copy) == 0 else { throw writeFailure(path, errno) }
+    }
+
+    /// Has the kernel begin to write a range to its medium, while more is still to come.
+    ///
+    /// - Throws: `ScoutError` (`io`). The C function is `sync_file_range` with `SYNC_FILE_RANGE_WRITE`.
+    static func startWriteback(_ descriptor: CInt, _ range: Range<UInt64>, path: String) throws(ScoutError) {
+        try syncRange(descriptor, Int64(range.lowerBound), Int64(range.count), syncStart, path)
+    }
+
+    private static func syncRange(
+        _ descriptor: CInt, _ start: Int64, _ count: Int64, _ flags: UInt32, _ path: String
+    ) throws(ScoutError) {
+        guard let range = syncFileRange else { return }
+        while range(descriptor, start, count, flags) != 0 {
+            let code = errno
+            if code == EINTR { continue }
+            // Not known here: nothing was begun, and `fsync` does it all.
+            guard ![ENOSYS, EINVAL, ESPIPE].contains(code) else { return }
+            throw writeFailure(path, code)
         }
     }
 
-    /// Has the kernel begin to write a range to its medium, while more is still to come. Promises nothing.
+    /// A failed write, or one that failed late.
+    static func writeFailure(_ path: String, _ code: CInt) -> ScoutError {
+        switch code {
+        case ENOSPC, EDQUOT:
+            ScoutError(
+                .io, "the disk is full: no room in \(path)",
+                hint: "free some space, or choose another disk, and acquire again")
+        case EFBIG:
+            ScoutError(
+                .io, "the file system of \(path) or a limit does not allow a file of this size",
+                hint: "choose another disk; 'ulimit -f' shows the limit")
+        default:
+            ScoutError.system(.io, "cannot bring \(path) to its medium", code, hint: "distrust this disk")
+        }
+    }
+
+    /// Has what follows read the medium and not the page cache, which may be good where the medium is not.
     ///
-    /// The C function is `sync_file_range` with `SYNC_FILE_RANGE_WRITE`.
-    static func startWriteback(_ descriptor: CInt, _ range: Range<UInt64>) {
-        _ = syncFileRange?(descriptor, Int64(range.lowerBound), Int64(range.count), syncStart)
+    /// The C function is `posix_fadvise`. It cannot fail on a descriptor of a file; pages that it cannot drop are those
+    /// that another process holds, and no call tells of them.
+    static func forgetCache(_ descriptor: CInt) {
+        posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED)
+        posix_fadvise(descriptor, 0, 0, POSIX_FADV_SEQUENTIAL)
     }
 
     /// Brings the names in a file's directory to the medium.
-    static func syncDirectory(of path: String) throws(ScoutError) {
+    ///
+    /// - Parameter failure: the kind of error to throw.
+    static func syncDirectory(of path: String, failure: ScoutError.Code = .io) throws(ScoutError) {
         let directory = directory(of: path)
         let descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw ScoutError.system(.io, "cannot open \(directory)", errno) }
+        guard descriptor >= 0 else { throw ScoutError.system(failure, "cannot open \(directory)", errno) }
+        // Closing what was only read loses nothing.
         defer { close(descriptor) }
         // Some file systems of removable disks cannot sync a directory, and say so with EINVAL.
         guard fsync(descriptor) == 0 || errno == EINVAL else {
-            throw ScoutError.system(.io, "cannot bring \(directory) to its medium", errno)
+            throw ScoutError.system(failure, "cannot bring the names in \(directory) to their medium", errno)
         }
     }
 
-    /// Writes a small file, and brings it to the medium. An old file of this name is replaced.
-    static func write(_ bytes: [UInt8], to path: String) throws(ScoutError) {
-        unlink(path)
-        let descriptor = try create(path)
-        defer { close(descriptor) }
-        var done = 0
-        while done < bytes.count {
-            let count = bytes[done...].withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            if count > 0 {
-                done += count
-            } else if count == 0 || errno != EINTR {
-                throw ScoutError.system(.io, "cannot write \(path)", errno)
-            }
+    /// Opens a regular file or a block device to read. A FIFO, a socket or a terminal is refused and never waited for.
+    ///
+    /// - Throws: `ScoutError` (`noSource`). The C functions are `open` with `O_NONBLOCK`, and `fstat`.
+    static func openToRead(_ path: String, _ what: String) throws(ScoutError) -> CInt {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+        guard descriptor >= 0 else { throw ScoutError.system(.noSource, "cannot open \(what)", errno) }
+        var status = stat()
+        let isKnown = fstat(descriptor, &status) == 0
+        guard isKnown, [S_IFREG, S_IFBLK].contains(status.st_mode & S_IFMT) else {
+            close(descriptor)
+            throw ScoutError(.noSource, "\(path) is neither a regular file nor a block device")
         }
-        try sync(descriptor, path: path)
+        return descriptor
     }
 
-    /// Reads a small file.
+    /// The size of an open file or block device in bytes.
+    ///
+    /// - Throws: `ScoutError` (`io`). The C function is `lseek`.
+    static func size(_ descriptor: CInt, path: String) throws(ScoutError) -> UInt64 {
+        let end = lseek(descriptor, 0, SEEK_END)
+        guard end >= 0 else { throw ScoutError.system(.io, "cannot tell the size of \(path)", errno) }
+        return UInt64(end)
+    }
+
+    /// Reads a small regular file.
     ///
     /// - Parameter limit: the most that is read; a longer file gives `nil`, as does one that cannot be read.
     static func read(_ path: String, limit: Int = 64 << 20) -> [UInt8]? {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return nil }
+        guard let descriptor = try? openToRead(path, path) else { return nil }
         defer { close(descriptor) }
         var bytes: [UInt8] = []
         var part = [UInt8](repeating: 0, count: 64 << 10)
@@ -154,6 +248,13 @@ enum FileSystem {
             guard count > 0, bytes.count + count <= limit else { return nil }
             bytes += part[..<count]
         }
+    }
+
+    /// Whether another open file holds the lock on a file, as an acquisition does on what it writes.
+    static func isLocked(_ path: String) -> Bool {
+        guard let descriptor = try? openToRead(path, path) else { return false }
+        defer { close(descriptor) }
+        return flock(descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK
     }
 
     /// Whether anything has this name, a dangling link included.

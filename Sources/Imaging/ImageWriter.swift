@@ -14,10 +14,10 @@ final class ImageWriter: @unchecked Sendable {
 
     /// Bytes that were written; the rest of the file is holes.
     private(set) var writtenBytes: UInt64 = 0
-    private let image: PartialImage
+    private let image: ImageFiles
     private var isDirect: Bool
 
-    init(_ image: PartialImage) {
+    init(_ image: ImageFiles) {
         self.image = image
         isDirect = image.directDescriptor != nil
     }
@@ -40,7 +40,8 @@ final class ImageWriter: @unchecked Sendable {
         }
         // The medium works while the network does; the sync at the end finds little left to wait for.
         if hasCached {
-            FileSystem.startWriteback(image.descriptor, segment.offset..<segment.offset + UInt64(segment.length))
+            try FileSystem.startWriteback(
+                image.descriptor, segment.offset..<segment.offset + UInt64(segment.length), path: image.names.partial)
         }
     }
 
@@ -58,7 +59,7 @@ final class ImageWriter: @unchecked Sendable {
             try writeAll(UnsafeRawBufferPointer(rebasing: bytes[..<whole]), to: direct, at: offset)
             return whole
         } catch {
-            guard error.code == EINVAL else { throw failure(error.code) }
+            guard error.code == EINVAL else { throw FileSystem.writeFailure(image.names.partial, error.code) }
             // The file system took the flag and refuses the write; the cache takes the same bytes again.
             writtenBytes -= UInt64(error.written)
             isDirect = false
@@ -89,7 +90,7 @@ final class ImageWriter: @unchecked Sendable {
         do throws(WriteFailure) {
             try writeAll(bytes, to: image.descriptor, at: offset)
         } catch {
-            throw failure(error.code)
+            throw FileSystem.writeFailure(image.names.partial, error.code)
         }
     }
 
@@ -106,23 +107,8 @@ final class ImageWriter: @unchecked Sendable {
                 position += count
                 writtenBytes += UInt64(count)
             } else if count == 0 || errno != EINTR {
-                throw WriteFailure(code: errno, written: position)
+                throw WriteFailure(code: count == 0 ? EIO : errno, written: position)
             }
-        }
-    }
-
-    private func failure(_ code: CInt) -> ScoutError {
-        switch code {
-        case ENOSPC, EDQUOT:
-            ScoutError(
-                .io, "the disk is full: no room in \(image.names.partial) after \(writtenBytes) bytes",
-                hint: "free some space, or choose another disk, and acquire again")
-        case EFBIG:
-            ScoutError(
-                .io, "the file system of \(image.names.partial) or a limit does not allow a file of this size",
-                hint: "choose another disk; 'ulimit -f' shows the limit")
-        default:
-            ScoutError.system(.io, "cannot write \(image.names.partial)", code)
         }
     }
 }

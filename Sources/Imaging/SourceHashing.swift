@@ -21,31 +21,15 @@ final class SourceHashing: Sendable {
     /// Waits for the digests, and no longer than the user does.
     func digests(_ cancellation: Cancellation) async throws -> Digests {
         guard let running = task.withLock({ $0 }) else { return [:] }
-        let once = Once()
+        let once = Once<Digests>()
+        let watch = cancellation.onCancel {
+            running.cancel()
+            once.resume(.failure(cancellation.reason))
+        }
+        defer { cancellation.forget(watch) }
         return try await withCheckedThrowingContinuation { continuation in
             once.wait(continuation)
-            cancellation.onCancel {
-                running.cancel()
-                once.resume(.failure(Cancellation.error))
-            }
             Task { once.resume(await running.result) }
-        }
-    }
-
-    /// Resumes one continuation with whatever comes first.
-    private final class Once: Sendable {
-        private let continuation = Mutex<CheckedContinuation<Digests, any Error>?>(nil)
-
-        func wait(_ continuation: CheckedContinuation<Digests, any Error>) {
-            self.continuation.withLock { $0 = continuation }
-        }
-
-        func resume(_ result: Result<Digests, any Error>) {
-            let waiting = continuation.withLock { slot in
-                defer { slot = nil }
-                return slot
-            }
-            waiting?.resume(with: result)
         }
     }
 }

@@ -35,30 +35,21 @@ public struct Verification: Sendable {
     public func run(
         cancellation: Cancellation, progress: @escaping @Sendable (Progress) -> Void
     ) async throws -> Result {
-        try await PlainThread.run { try verify(cancellation, progress) }
+        try await cancellation.run { try verify(cancellation, progress) }
     }
 
     private func verify(
         _ cancellation: Cancellation, _ progress: @escaping @Sendable (Progress) -> Void
     ) throws(ScoutError) -> Result {
-        let descriptor = open(image, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else {
-            throw ScoutError.system(.noSource, "cannot open the image \(image)", errno)
-        }
+        let descriptor = try FileSystem.openToRead(image, "the image \(image)")
         defer { close(descriptor) }
-        var status = stat()
-        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-            throw ScoutError(.noSource, "\(image) is no regular file")
-        }
-        let names = PartialImage.Names(image: image)
+        let size = try FileSystem.size(descriptor, path: image)
+        let names = ImageFiles.Names(image: image)
         let (recorded, bytes) = try Manifest.read(names.manifest)
         let started = Manifest.now()
         let clock = ContinuousClock.now
 
-        // Pages of the cache may be good where the medium is not.
-        posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED)
-        posix_fadvise(descriptor, 0, 0, POSIX_FADV_SEQUENTIAL)
-        let size = UInt64(status.st_size)
+        FileSystem.forgetCache(descriptor)
         let algorithms = HashAlgorithm.allCases.filter { recorded.hashes[$0.rawValue] != nil }
         let digests = try Pipeline.run(algorithms) { ring throws(ScoutError) in
             let reader = FileReader(

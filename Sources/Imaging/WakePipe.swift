@@ -11,8 +11,12 @@ final class WakePipe: Sendable {
         var ends: [CInt] = [-1, -1]
         guard pipe(&ends) == 0 else { throw ScoutError.system(.io, "cannot make a pipe", errno) }
         for end in ends {
-            _ = fcntl(end, F_SETFL, O_NONBLOCK)
-            _ = fcntl(end, F_SETFD, FD_CLOEXEC)
+            // A pipe's own end takes both; a blocking one would hang `drain`.
+            guard fcntl(end, F_SETFL, O_NONBLOCK) == 0, fcntl(end, F_SETFD, FD_CLOEXEC) == 0 else {
+                let code = errno
+                for end in ends { close(end) }
+                throw ScoutError.system(.io, "cannot set up a pipe", code)
+            }
         }
         descriptor = ends[0]
         writer = ends[1]

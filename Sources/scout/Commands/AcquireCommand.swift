@@ -39,12 +39,14 @@ struct AcquireCommand: AsyncParsableCommand {
         if let connections, !(1...16).contains(connections) { throw ValidationError("--connections is 1 to 16") }
         if verifySource, hash.algorithms.isEmpty { throw ValidationError("--verify-source needs a hash") }
         if verifySource, isURI { throw ValidationError("--verify-source needs a container, not a URI") }
+        if image.isEmpty { throw ValidationError("IMAGE is empty: name the file to make") }
         if image.hasSuffix("/") { throw ValidationError("'\(image)' names a directory, not a file") }
     }
 
     func run() async throws {
         let invocation = try Invocation(global)
-        try Acquisition.checkOutput(image)
+        let files = try ImageFiles(image)
+        defer { files.abandon() }
         let cancellation = try Cancellation()
         let interrupts = Interrupts { cancellation.cancel() }
         defer { interrupts.stop() }
@@ -75,7 +77,7 @@ struct AcquireCommand: AsyncParsableCommand {
                 name: source, path: source, sizeBytes: nil, readOnly: nil, target: nil, address: nil, uri: source,
                 tls: "", model: nil, serial: nil)
             let acquisition = Acquisition(
-                uri: source, source: description, image: image, hashes: options.hashes, options: options.acquisition)
+                uri: source, source: description, files: files, hashes: options.hashes, options: options.acquisition)
             result = try await acquisition.run(cancellation: cancellation, progress: progress)
         } else {
             result = try await invocation.withContainer { [options] container in
@@ -83,7 +85,7 @@ struct AcquireCommand: AsyncParsableCommand {
                     container: container, host: invocation.exportHost, target: invocation.placeName,
                     keyDirectory: invocation.paths.runtimeDirectory + "/keys"
                 ).run(
-                    source: source, image: image, options: options, cancellation: cancellation,
+                    source: source, files: files, options: options, cancellation: cancellation,
                     progress: progress, remark: { invocation.output.remark($0) })
             }
         }

@@ -1,0 +1,192 @@
+public import Core
+import Glibc
+import Synchronization
+
+/// The files of one acquisition: `IMAGE.partial`, `IMAGE.scout.json` and `IMAGE.txt`, made at the start and held to the end.
+///
+/// `IMAGE` itself is made and given up again at the start, to prove that the file system can give that name without
+/// taking it from another file. It then stays free until all is proven: whoever sees `IMAGE` sees a whole image.
+/// Only what this process made is ever removed, and a finished manifest never is.
+public final class ImageFiles: Sendable {
+    /// The names that one acquisition uses.
+    struct Names: Sendable {
+        let image: String
+        var partial: String { image + ".partial" }
+        var manifest: String { image + ".scout.json" }
+        var report: String { image + ".txt" }
+
+        /// Refuses what is not the name of a file, and to touch anything that is already there.
+        func check() throws(ScoutError) {
+            let name = image.split(separator: "/", omittingEmptySubsequences: false).last ?? ""
+            guard !["", ".", ".."].contains(name) else {
+                throw ScoutError(.cannotCreate, "'\(image)' is not the name of a file", hint: "name the image to make")
+            }
+            for name in [image, partial, manifest, report] where FileSystem.exists(name) {
+                if name == partial, FileSystem.isLocked(name) {
+                    throw ScoutError(
+                        .cannotCreate, "another acquisition is making \(image) at this moment",
+                        hint: "choose another path for the image")
+                }
+                throw ScoutError(
+                    .cannotCreate, "\(name) already exists, and nothing is ever overwritten",
+                    hint: "choose another path for the image, or move \(name) out of the way")
+            }
+        }
+    }
+
+    private struct State {
+        var hasData = false
+        var isNaming = false
+        var isManifestProven = false
+        var isComplete = false
+    }
+
+    let names: Names
+    private let partial: HeldFile
+    private let manifest: HeldFile
+    private let report: HeldFile
+    /// For writes past the page cache; `nil` where that would not pay.
+    let directDescriptor: CInt?
+    private let state = Mutex(State())
+
+    /// The image's descriptor, to read and write.
+    var descriptor: CInt { partial.descriptor }
+
+    /// Makes the files, empty, and rehearses the last step.
+    ///
+    /// - Parameter image: the path of the image to make; neither it nor the names beside it may exist.
+    /// - Throws: `ScoutError` (`cannotCreate`) where a name is taken or too long, the directory cannot be written or
+    ///   synced, or the file system cannot give a name that must not exist. Nothing is left behind then.
+    public init(_ image: String) throws(ScoutError) {
+        names = Names(image: image)
+        try names.check()
+        var made: [HeldFile] = []
+        do throws(ScoutError) {
+            for name in [names.partial, names.manifest, names.report] {
+                let file = try HeldFile(name)
+                made.append(file)
+                guard file.isInPlace else {
+                    throw ScoutError(
+                        .cannotCreate, "the file system does not know the file that it has just made: \(name)",
+                        hint: "choose another disk")
+                }
+            }
+            // Where the file system knows no locks, the names themselves keep a second acquisition out.
+            flock(made[0].descriptor, LOCK_EX | LOCK_NB)
+            try FileSystem.place(made[0], at: names.image)
+            try FileSystem.takeBack(made[0], from: names.image)
+            try FileSystem.syncDirectory(of: names.image, failure: .cannotCreate)
+        } catch {
+            for file in made { file.remove() }
+            throw error
+        }
+        (partial, manifest, report) = (made[0], made[1], made[2])
+        directDescriptor = FileSystem.openDirect(names.partial, as: made[0].descriptor)
+    }
+
+    deinit {
+        abandon()
+        // Writes past the cache were answered for one by one, and what they changed is synced by the other descriptor.
+        if let directDescriptor { close(directDescriptor) }
+    }
+
+    /// Gives the image its full size, all of it one hole. From here on `IMAGE.partial` stays, whatever happens.
+    ///
+    /// - Throws: `ScoutError`: `io` where the disk has no room for the whole size, `cannotCreate`.
+    func setSize(_ size: UInt64) throws(ScoutError) {
+        let free = try FileSystem.freeBytes(for: names.image)
+        guard free >= size else {
+            throw ScoutError(
+                .io,
+                "the disk is full: the image needs \(size) bytes, and \(free) are free where \(names.image) would lie",
+                hint: "free some space, or choose another disk")
+        }
+        guard size <= UInt64(Int64.max) else { throw ScoutError(.io, "\(size) bytes are more than a file can hold") }
+        guard ftruncate(descriptor, off_t(size)) == 0 else {
+            throw ScoutError.system(
+                .cannotCreate, "the file system cannot hold a file of \(size) bytes at \(names.partial)", errno,
+                hint: "choose another disk")
+        }
+        state.withLock { $0.hasData = true }
+    }
+
+    /// Whether every name still leads to the file that this process made, and the image's own name is free.
+    ///
+    /// - Throws: `ScoutError` (`cannotCreate`) that says which does not.
+    func check() throws(ScoutError) {
+        for file in [partial, manifest, report] where !file.isInPlace {
+            throw ScoutError(
+                .cannotCreate, "\(file.path) was removed or replaced by somebody else while the image was made",
+                hint: "acquire again, and leave the files beside the image alone")
+        }
+        if FileSystem.exists(names.image) {
+            throw ScoutError(
+                .cannotCreate, "somebody else has made \(names.image) meanwhile, and nothing is ever overwritten",
+                hint: "acquire again under another name")
+        }
+    }
+
+    /// Whether the last step has begun, which looks at the names by itself.
+    var isNaming: Bool { state.withLock { $0.isNaming } }
+
+    /// Brings the image to its medium.
+    ///
+    /// - Throws: `ScoutError`: `io` with the first error that any call reports, `interrupted`.
+    func sync(_ cancellation: Cancellation) throws(ScoutError) {
+        try FileSystem.sync(descriptor, path: names.partial, cancellation: cancellation)
+    }
+
+    /// Reads the image again from its medium and hashes it, by the descriptor that it was written with.
+    ///
+    /// The C functions are `posix_fadvise` with `POSIX_FADV_DONTNEED`, and `pread`.
+    func reread(
+        _ algorithms: [HashAlgorithm], size: UInt64, cancellation: Cancellation,
+        progress: @escaping (Progress) -> Void
+    ) throws(ScoutError) -> [HashAlgorithm: String] {
+        FileSystem.forgetCache(descriptor)
+        return try Pipeline.run(algorithms) { ring throws(ScoutError) in
+            let reader = FileReader(
+                descriptor: descriptor, path: names.partial, size: size, ring: ring, cancellation: cancellation)
+            try reader.run(progress: progress)
+        }
+    }
+
+    /// Writes manifest and report, and gives the image its name, last: whoever sees the image sees them too.
+    ///
+    /// - Throws: `ScoutError`. Once the manifest is on its medium it stays, also where a later step fails.
+    func complete(manifest bytes: [UInt8], report text: String) throws(ScoutError) {
+        state.withLock { $0.isNaming = true }
+        try check()
+        try manifest.write(bytes)
+        state.withLock { $0.isManifestProven = true }
+        do throws(ScoutError) {
+            try report.write([UInt8](text.utf8))
+            try FileSystem.syncDirectory(of: names.image)
+            try check()
+            try FileSystem.place(partial, at: names.image)
+        } catch {
+            throw ScoutError(
+                error.code, "\(error.message); the image itself is complete, and its manifest is \(names.manifest)",
+                hint: "when the cause is mended: mv -n \(names.partial) \(names.image)")
+        }
+        state.withLock { $0.isComplete = true }
+        try FileSystem.syncDirectory(of: names.image)
+    }
+
+    /// Removes what this process made and did not finish; an image with data in it stays as `IMAGE.partial`.
+    public func abandon() {
+        let state = state.withLock { $0 }
+        guard !state.isComplete else { return }
+        if !state.isManifestProven {
+            manifest.remove()
+            report.remove()
+        }
+        if !state.hasData { partial.remove() }
+    }
+
+    /// What an error leaves behind, told with it.
+    func explain(_ error: ScoutError) -> ScoutError {
+        guard state.withLock({ $0.hasData && !$0.isComplete }), partial.isInPlace else { return error }
+        return ScoutError(error.code, "\(error.message); what was read lies in \(names.partial)", hint: error.hint)
+    }
+}
