@@ -41,6 +41,12 @@ struct Course {
         return doubt == nil ? .open : .unknown
     }
 
+    /// Ends it for a reason that is no rule.
+    mutating func stop(_ reason: String) {
+        isStopped = true
+        note = reason
+    }
+
     mutating func translate(to addresses: AddressSet?, ports: ClosedRange<UInt16>?, by site: Site) {
         let before = packet
         forward = site
@@ -70,13 +76,15 @@ extension Evaluator {
         var course = Course(packet: packet, isWild: true)
         course.note = reason
         let isGeneral = walk.budget <= 0 || !rules.doubts.isEmpty || !rules.omissions.isEmpty
-        return Decision(course, rules: rules, constancy: isGeneral ? 0 ... .max : walk.constancy)
+        return Decision([course], rules: rules, constancy: isGeneral ? 0 ... .max : walk.constancy)
     }
 
     /// Makes one decision of what may happen: certain only where every course comes to the same.
     func merge(_ courses: [Course], _ packet: Packet) -> Decision {
         guard let last = courses.last else { return undecided(packet, "nothing is known") }
-        func decision(_ course: Course) -> Decision { Decision(course, rules: rules, constancy: walk.constancy) }
+        func decision(_ course: Course) -> Decision {
+            Decision([course] + courses, rules: rules, constancy: walk.constancy)
+        }
         if courses.allSatisfy({ $0.verdict == .closed }) { return decision(last) }
         let odd = courses.first {
             $0.verdict != last.verdict || $0.packet.destination != last.packet.destination

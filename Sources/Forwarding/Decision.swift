@@ -29,13 +29,29 @@ public struct Decision: Sendable {
     public let constancy: ClosedRange<UInt16>
 
     private let course: Course
+    private let courses: [Course]
     private let rules: RuleSet
+    /// Who it holds for, where the one who asks picks what a rule tells apart: `whoever has 192.0.2.7`.
+    var condition: String?
 
-    init(_ course: Course, rules: RuleSet, constancy: ClosedRange<UInt16>) {
+    /// - Parameters:
+    ///   - courses: what may happen, first that which is to be told.
+    ///   - rules: the rules.
+    ///   - constancy: the destination ports for which it is the same.
+    init(_ courses: [Course], rules: RuleSet, constancy: ClosedRange<UInt16>) {
+        course = courses[0]
+        self.courses = courses
         verdict = course.verdict
-        self.course = course
         self.rules = rules
         self.constancy = constancy
+    }
+
+    /// Whether it may end at an address: where it is undecided who lets it pass, where it leads may be certain still.
+    func mayReach(_ address: AddressSet) -> Bool {
+        courses.contains { course in
+            if course.verdict == .closed { return false }
+            return course.isWild || course.packet.destination.holds(address) != .no
+        }
     }
 
     /// The rule that lets it through, stops it, or leaves it open; `nil` where no rule has a say.
@@ -70,9 +86,12 @@ public struct Decision: Sendable {
             case .data: "the packets after the first: "
             }
         if let note = course.note { return what + note }
-        guard let rule else { return verdict == .open ? "no rule stands in the way" : what + "nothing is known" }
+        let whom = condition.map { "open for \($0), " } ?? ""
+        guard let rule else {
+            return verdict == .open ? whom + "no rule stands in the way" : what + "nothing is known"
+        }
         switch verdict {
-        case .open: return "let in by \(rule.description)"
+        case .open: return whom + "let in by \(rule.description)"
         case .closed: return what + "stopped by \(rule.description)"
         case .unknown: return what + "it hangs on a rule that may match or not, \(rule.description)"
         }

@@ -91,13 +91,19 @@ final class Survey {
     func verdict(_ decision: Decision) -> Verdict {
         switch decision.verdict {
         case .open: reachesContainer(decision) ? .open : .closed
-        case .closed, .unknown: decision.verdict
+        case .closed: .closed
+        // What can end elsewhere only is closed, whatever a rule on the way there may do.
+        case .unknown: mayReachContainer(decision) ? .unknown : .closed
         }
+    }
+
+    private func mayReachContainer(_ decision: Decision) -> Bool {
+        IPAddress(topology.containerAddress).map { decision.mayReach(AddressSet($0)) } ?? true
     }
 
     /// Why a forward is not open.
     private func reason(_ decision: Decision, port: UInt16) -> String {
-        if decision.verdict == .unknown { return decision.reason }
+        if verdict(decision) == .unknown { return decision.reason }
         let stopped = decision.verdict == .closed ? "; " + decision.reason : ""
         guard decision.isForwarded else {
             let late = intended(port).map {

@@ -56,6 +56,28 @@ import Testing
         #expect(report.row(2002)?.packets == 0)
     }
 
+    /// A rule that may match or not decides about the host alone: the container is out of reach either way.
+    @Test(arguments: [
+        "-m limit --limit 10/sec -j ACCEPT", "-m recent --update --seconds 60 --name DEFAULT --rsource -j ACCEPT",
+        "-m hashlimit --hashlimit-upto 5/min --hashlimit-name x -j ACCEPT", "-m recent --set --name DEFAULT --rsource",
+    ]) func aPortThatNothingForwardsIsClosedWhateverStandsBeforeTheHost(rule: String) {
+        let text = String(decoding: Captures.limited, as: UTF8.self)
+        let report = ForwardsReport(Array(text.replacing("-m limit --limit 10/sec -j ACCEPT", with: rule).utf8))
+        let row = report.row(2003)
+        #expect(row?.vpn == .closed && row?.lan == .closed && row?.reason?.contains("no rule forwards") == true)
+        #expect(report.row(2002)?.vpn == .open && report.row(2002)?.lan == .closed)
+        #expect(
+            report.exposures(about: "can't be excluded", "VPN peer reaches the host itself").isEmpty
+                == rule.contains("--set"))
+        // Where such a rule stands before a forward, it does decide.
+        let forward = text.replacing(
+            "-A CONTAINER_INCOMING -p tcp -m tcp --dport 2002",
+            with: "-A CONTAINER_INCOMING -p tcp \(rule) --dport 2002"
+        )
+        .replacing("-j ACCEPT --dport 2002", with: "-m tcp --dport 2002")
+        if !rule.contains("--set") { #expect(ForwardsReport(Array(forward.utf8)).row(2002)?.vpn == .unknown) }
+    }
+
     @Test func aRemovedForwardIsClosedAndSaysSo() {
         let lines = String(decoding: Captures.standard, as: UTF8.self).split(separator: "\n")
             .filter { !$0.contains("--dport 2003 ") }

@@ -7,6 +7,8 @@ import Glibc
 enum Captures {
     static let standard = bytes("documented-default.iptables-save")
     static let lan = bytes("documented-lan.iptables-save")
+    /// Port 2003 is not forwarded, and before the host's policy a rule with a limit accepts.
+    static let limited = bytes("no-dnat-limit.save")
 
     private static func bytes(_ name: String) -> [UInt8] {
         let folder = #filePath.split(separator: "/").dropLast().joined(separator: "/")
