@@ -66,8 +66,7 @@ public struct Lab: Sendable {
     ///
     /// - Returns: the ports that are open, and those that refuse: all that is let through.
     public func scan(from node: String, _ address: String) async throws -> (open: [UInt16], refused: [UInt16]) {
-        let scanner = "\(Project.root)/Tests/Lab/scan"
-        let outcome = try await run(node, ["/usr/bin/python3", scanner, address])
+        let outcome = try await run(node, ["/usr/bin/python3", "/lab/tools/scan", address])
         guard outcome.status == 0 else { throw LabError(message: outcome.errors) }
         let lines = outcome.output.split(separator: "\n").map { $0.split(separator: " ") }
         func ports(_ word: Substring) -> [UInt16] {
