@@ -12,18 +12,29 @@ public final class Evaluator {
     let walk: ChainWalk
 
     /// A chain that the kernel enters by itself.
-    private struct Entry {
+    struct Entry {
         var table: Int
         var chain: Int
         var base: Chain.Base
     }
 
-    private let entries: [Chain.Hook: [Entry]]
-    private let looksAtPush: Bool
+    /// What holds for an interface that packets come in by.
+    struct Entrance {
+        var name: String
+        var forwards: Bool
+        var routesLoopback: Bool
+        var refusesIPv6: Bool
+        /// Why nothing is known of packets that come in by it.
+        var program: String?
+    }
+
+    private var entrances: [InterfaceName: Entrance] = [:]
+    let entries: [Chain.Hook: [Entry]]
+    let looksAtPush: Bool
     /// Connection tracking knows a packet from here on (`NF_IP_PRI_CONNTRACK`).
     private static let trackingPriority = -200
-    private static let destinationPriority = -100
-    private static let sourcePriority = 100
+    static let destinationPriority = -100
+    static let sourcePriority = 100
 
     /// - Parameters:
     ///   - rules: the rules.
@@ -64,9 +75,37 @@ public final class Evaluator {
         walk.constancy = 0 ... .max
         if let doubt = rules.doubts.first { return undecided(packet, doubt) }
         if let omission = rules.omissions.first { return undecided(packet, omission.reason) }
+        let entrance = entrance(packet.inInterface)
+        if let program = entrance?.program { return undecided(packet, program) }
+        if rules.family == .ipv6, entrance?.refusesIPv6 == true {
+            var course = Course(packet: packet)
+            course.stop("\(entrance?.name ?? "the interface") takes no IPv6")
+            return Decision([course], rules: rules, constancy: walk.constancy)
+        }
         let courses = arrive(packet).map { finish($0, opening: packet) }
         if walk.budget <= 0 { return undecided(packet, "there are too many rules to walk through in time") }
         return merge(courses, packet)
+    }
+
+    // MARK: What holds for an interface
+
+    private func entrance(_ interface: InterfaceName?) -> Entrance? {
+        guard let interface else { return nil }
+        if let known = entrances[interface] { return known }
+        let name = interface.text
+        let entrance = Entrance(
+            name: name, forwards: network.forwards(name, rules.family),
+            routesLoopback: network.routesLoopback(name) && rules.family == .ipv4,
+            refusesIPv6: network.settings(name)?.refusesIPv6 ?? false, program: network.foreignPrograms[name])
+        entrances[interface] = entrance
+        return entrance
+    }
+
+    /// Whether the kernel forwards answers that come in by an interface; `nil` is one that is not known.
+    func returns(by interface: InterfaceName?) -> Ternary {
+        if let entrance = entrance(interface) { return Ternary(entrance.forwards) }
+        let every = Set(network.settings.keys.map { network.forwards($0, rules.family) })
+        return every.count > 1 ? .maybe : Ternary(every.first ?? network.forwards("", rules.family))
     }
 
     // MARK: The opening packet
@@ -88,7 +127,7 @@ public final class Evaluator {
     /// Runs a course's packet through a chain that lets pass or drops.
     ///
     /// - Parameter decides: whether the chain's decision is the one to tell.
-    private func filtered(_ course: Course, _ entry: Entry, decides: Bool, packet other: Packet? = nil) -> Course {
+    func filtered(_ course: Course, _ entry: Entry, decides: Bool, packet other: Packet? = nil) -> Course {
         var course = course
         var packet = other ?? course.packet
         if entry.base.priority <= Self.trackingPriority, entry.base.hook == .prerouting || entry.base.hook == .output {
@@ -161,11 +200,18 @@ public final class Evaluator {
     private func finish(_ start: Course, opening: Packet) -> Course {
         var course = start
         if course.isOver { return course }
+        let entrance = entrance(course.packet.inInterface)
         let loopback = HostNetwork.loopback(rules.family).holds(course.packet.destination)
-        if loopback == .yes, !network.routesLoopback, course.packet.inInterface != InterfaceName("lo") {
-            course.isStopped = true
-            course.note = "the kernel drops what comes for a loopback address from outside"
+        // IPv6 looks at this before the rules, so that a translated packet gets there (`ip6_rcv_core`).
+        let isTooLate = rules.family == .ipv6 && course.isTranslated
+        if loopback == .yes, entrance?.routesLoopback != true, !isTooLate,
+            course.packet.inInterface != InterfaceName("lo")
+        {
+            course.stop("the kernel drops what comes for a loopback address from outside")
             return course
+        }
+        if let reason = network.policyRouting[rules.family] {
+            return undirected(course, entrance, reason)
         }
         switch course.packet.isLocal {
         case .maybe:
@@ -173,16 +219,39 @@ public final class Evaluator {
             course.note = "whether the destination is the host itself is not known"
         case .yes:
             course = pass(.input, course)
-        case .no where !network.forwards:
-            course.isStopped = true
-            course.note = "the host does not forward packets"
         case .no:
             let name = network.interface(towards: course.packet.destination, family: rules.family)
-            course.packet.outInterface = name.map { InterfaceName($0) }
-            course = pass(.forward, course)
-            course = pass(.postrouting, course)
+            course = forward(course, entrance, to: name.map { InterfaceName($0) } ?? course.packet.likelyExit)
         }
         return course.isOver ? course : established(course, opening: opening)
+    }
+
+    private func forward(_ start: Course, _ entrance: Entrance?, to exit: InterfaceName?) -> Course {
+        var course = start
+        if let entrance, !entrance.forwards {
+            course.stop("the host does not forward what comes in by \(entrance.name)")
+            return course
+        }
+        course.packet.outInterface = exit
+        course = pass(.postrouting, pass(.forward, course))
+        if !course.isOver, let program = self.entrance(exit)?.program {
+            course.isWild = true
+            course.note = program
+        }
+        return course
+    }
+
+    /// Where it is not known which way the kernel takes, only what is stopped on each of them is certain.
+    private func undirected(_ start: Course, _ entrance: Entrance?, _ reason: String) -> Course {
+        var course = start
+        var ways = [pass(.input, course)]
+        if course.packet.isLocal != .yes || !network.localComesFirst {
+            ways.append(forward(course, entrance, to: nil))
+        }
+        if let last = ways.last, ways.allSatisfy(\.isStopped) { return last }
+        course.isWild = true
+        course.note = reason
+        return course
     }
 
     /// Runs the opening packet through a hook behind the routing decision.
@@ -214,109 +283,6 @@ public final class Evaluator {
                     }
                 }
             }
-        }
-        return course
-    }
-
-    // MARK: The packets after it
-
-    private func established(_ start: Course, opening: Packet) -> Course {
-        var course = start
-        var extra: ConnectionStates = []
-        var possible: ConnectionStates = []
-        // An unchanged destination is no translation (`nf_nat_setup_info`).
-        if course.isTranslated {
-            switch course.changesDestination(of: opening) {
-            case .yes: extra.insert(.destinationTranslated)
-            case .maybe: possible.insert(.destinationTranslated)
-            case .no: break
-            }
-        }
-        switch course.sourceTranslated {
-        case .yes: extra.insert(.sourceTranslated)
-        case .maybe: possible.insert(.sourceTranslated)
-        case .no: break
-        }
-        let tcp = opening.transport == TransportProtocol.tcp
-        let later = !tcp ? [0] : looksAtPush ? [TCPFlags.ack, TCPFlags.ack | TCPFlags.psh] : [TCPFlags.ack]
-        for flags in (tcp ? [TCPFlags.syn | TCPFlags.ack] : []) + later {
-            course = answer(course, opening: opening, flags: flags, certain: extra, possible: possible)
-            if course.isOver { return course }
-        }
-        for flags in later {
-            course = follow(course, opening: opening, flags: flags, certain: extra, possible: possible)
-            if course.isOver { return course }
-        }
-        return course
-    }
-
-    /// A packet from the destination back to the one who asked.
-    private func answer(
-        _ start: Course, opening: Packet, flags: UInt8, certain: ConnectionStates, possible: ConnectionStates
-    ) -> Course {
-        var course = start
-        course.leg = .answer
-        let forth = course.packet
-        var packet = forth
-        packet.source = forth.destination
-        packet.destination = opening.source
-        packet.sourcePorts = forth.destinationPorts
-        packet.destinationPorts = opening.sourcePorts
-        packet.icmpType = rules.family == .ipv4 ? 0 : 129
-        packet.isLocal = .no
-        packet.establish(flags: flags, certain: certain, possible: possible)
-        packet.outInterface = opening.inInterface
-        if forth.isLocal == .yes {
-            packet.inInterface = InterfaceName("")
-            course = pass(packet, .output, course)
-        } else {
-            packet.inInterface = forth.outInterface
-            packet.outInterface = InterfaceName("")
-            var early = packet
-            if course.sourceTranslated != .no {
-                // Until the translation is undone the answer goes to whatever address the host lent.
-                early.destination = .all(rules.family)
-                early.isLocal = .maybe
-                early.destinationPorts = Packet.PortRange(range: 0 ... .max)
-            }
-            course = pass(packet, .prerouting, course) { $0 <= Self.destinationPriority ? early : packet }
-            packet.outInterface = opening.inInterface
-            course = pass(packet, .forward, course)
-        }
-        packet.inInterface = nil
-        var late = packet
-        if course.isTranslated {
-            late.source = opening.destination
-            late.sourcePorts = opening.destinationPorts
-        }
-        return pass(packet, .postrouting, course) { $0 >= Self.sourcePriority ? late : packet }
-    }
-
-    /// A packet on the way of the opening one, later.
-    private func follow(
-        _ start: Course, opening: Packet, flags: UInt8, certain: ConnectionStates, possible: ConnectionStates
-    ) -> Course {
-        var course = start
-        course.leg = .data
-        var early = opening
-        early.establish(flags: flags, certain: certain, possible: possible)
-        var packet = course.packet
-        packet.establish(flags: flags, certain: certain, possible: possible)
-        let arriving = packet
-        course = pass(arriving, .prerouting, course) { $0 <= Self.destinationPriority ? early : arriving }
-        if packet.isLocal == .yes { return pass(packet, .input, course) }
-        course = pass(packet, .forward, course)
-        packet.inInterface = nil
-        return pass(packet, .postrouting, course)
-    }
-
-    /// Runs a packet of the established connection through a hook.
-    private func pass(
-        _ packet: Packet, _ hook: Chain.Hook, _ start: Course, seenAt seen: ((Int) -> Packet)? = nil
-    ) -> Course {
-        var course = start
-        for entry in entries[hook] ?? [] where !entry.base.translates && !course.isOver {
-            course = filtered(course, entry, decides: false, packet: seen?(entry.base.priority) ?? packet)
         }
         return course
     }

@@ -16,6 +16,7 @@ extension Survey {
                 Exposure(
                     severity: .warning, summary: "whether IPv6 is filtered is not known: its rules are not at hand"))
         }
+        found += network.assumptions.map { Exposure(severity: .info, summary: $0) }
         return found.enumerated().sorted { ($1.element.severity, $0.offset) < ($0.element.severity, $1.offset) }
             .map(\.element)
     }

@@ -21,6 +21,17 @@ public struct HostListing: Sendable {
             if has "$1-legacy-save" && tables "$2"; then part "$1 legacy" "$1-legacy-save" -c; fi
         }
         links() { for i in /sys/class/net/*; do printf '%s %s\\n' "${i##*/}" "$(cat "$i/flags" "$i/carrier" 2> /dev/null | tr '\\n' ' ')"; done; }
+        settings() {
+            for i in /proc/sys/net/ipv4/conf/*; do
+                name=${i##*/}; other=/proc/sys/net/ipv6/conf/$name; printf '%s' "$name"
+                for f in "$i/forwarding" "$i/route_localnet" "$other/forwarding" "$other/force_forwarding" "$other/disable_ipv6"; do
+                    value=-; { read -r value < "$f"; } 2> /dev/null; printf ' %s' "${value:--}"
+                done; echo
+            done
+        }
+        filters() { for i in /proc/sys/net/ipv4/conf/*; do for side in ingress egress; do
+            if [ -n "$(tc filter show dev "${i##*/}" $side 2> /dev/null)" ]; then echo "${i##*/} $side"; fi
+        done; done; }
         rules iptables ip_tables_names
         rules ip6tables ip6_tables_names
         if has nft; then
@@ -30,7 +41,14 @@ public struct HostListing: Sendable {
         part forwarding cat /proc/sys/net/ipv4/ip_forward
         part localnet cat /proc/sys/net/ipv4/conf/all/route_localnet
         part routes cat /proc/net/route
-        if has ip; then part addresses ip -o address show; fi
+        part settings settings
+        if has ip; then
+            part addresses ip -o address show
+            part policy4 ip -4 rule show
+            part policy6 ip -6 rule show
+            part devices ip link show
+        fi
+        if has tc; then part filters filters; fi
         part links links
         """
 
@@ -50,7 +68,7 @@ public struct HostListing: Sendable {
     public let rules: HostRules
     /// Whether the listing tells about the host beside its rules.
     let tellsOfHost: Bool
-    private let parts: [String: Part]
+    let parts: [String: Part]
 
     /// Reads a listing.
     ///
@@ -133,7 +151,7 @@ public struct HostListing: Sendable {
 
     // MARK: The host beside its rules
 
-    private func lines(_ name: String) -> [[Substring]] {
+    func lines(_ name: String) -> [[Substring]] {
         String(decoding: parts[name]?.bytes ?? [], as: UTF8.self).split(separator: "\n").map {
             $0.split { $0 == " " || $0 == "\t" }
         }
@@ -198,8 +216,7 @@ public struct HostListing: Sendable {
         network.routes = routes + HostNetwork(topology).routes.filter { !routes.contains($0) }
         let inner: Set<String> = [topology.vpnInterface, topology.containerInterface, "lo"]
         network.lanInterfaces = lines("links").compactMap(\.first).map(String.init).filter { !inner.contains($0) }
-        network.forwards = lines("forwarding").first?.first != "0"
-        network.routesLoopback = lines("localnet").first?.first == "1"
+        describe(&network)
         return ForwardsReport(
             evaluating: rules, topology: topology, network: network, source: source, checkedAt: checkedAt, vpnIsUp: isUp
         )

@@ -28,10 +28,22 @@ public struct HostNetwork: Sendable {
     public var containerInterface: String
     /// The interfaces that face the owner's network. More are taken from the rules and from ``Topology/lanInterfacePatterns``.
     public var lanInterfaces: [String]
-    /// Whether the kernel forwards at all (`net.ipv4.ip_forward`, `net.ipv6.conf.all.forwarding`).
+    /// Whether the kernel forwards IPv4 that comes in by an interface of which ``settings`` says nothing.
     public var forwards = true
-    /// Whether loopback addresses can be reached from outside (`net.ipv4.conf.*.route_localnet`).
+    /// Whether the kernel forwards IPv6, by whatever interface (`net.ipv6.conf.all.forwarding`).
+    public var forwardsIPv6 = true
+    /// Whether loopback addresses can be reached by every interface (`net.ipv4.conf.all.route_localnet`).
     public var routesLoopback = false
+    /// What the kernel was told about each interface. Its own `default` is for those that come up later.
+    public var settings: [String: InterfaceSettings] = [:]
+    /// Interfaces whose packets something sees before the rules do, with the reason: a program, or a filter of `tc`.
+    public var foreignPrograms: [String: String] = [:]
+    /// Why the routes alone don't tell where packets go, for each family: rules of `ip rule` beside the standard ones.
+    public var policyRouting: [RuleSet.Family: String] = [:]
+    /// Whether the host's own addresses are looked for before anything else, as by the rule of priority 0.
+    public var localComesFirst = true
+    /// What nobody told about the host, and what is taken for it, in the user's words.
+    public var assumptions: [String] = []
 
     /// - Parameters:
     ///   - addresses: the host's own addresses.
@@ -64,6 +76,28 @@ public struct HostNetwork: Sendable {
         vpnInterface = topology.vpnInterface
         containerInterface = topology.containerInterface
         lanInterfaces = []
+        assumptions = [
+            "the rules came without their host: forwarding is taken to be on for every interface, loopback addresses out of "
+                + "reach, routing without policies, and no program (XDP, tc) before the rules"
+        ]
+    }
+
+    /// What holds for an interface; `nil` where nobody told.
+    func settings(_ interface: String) -> InterfaceSettings? {
+        settings[interface] ?? settings[InterfaceSettings.defaultName]
+    }
+
+    /// Whether the kernel forwards what comes in by an interface (`IN_DEV_FORWARD`, `ip6_forward`).
+    func forwards(_ interface: String, _ family: RuleSet.Family) -> Bool {
+        switch family {
+        case .ipv4: settings(interface)?.forwards ?? forwards
+        case .ipv6: forwardsIPv6 || settings(interface)?.forcesIPv6Forwarding == true
+        }
+    }
+
+    /// Whether 127.0.0.0/8 can be reached by an interface (`IN_DEV_NET_ROUTE_LOCALNET`: by it, or by all).
+    func routesLoopback(_ interface: String) -> Bool {
+        routesLoopback || settings(interface)?.routesLoopback == true
     }
 
     /// The host's own addresses, loopback included.
@@ -102,6 +136,31 @@ public struct HostNetwork: Sendable {
             }
         }
         return nil
+    }
+}
+
+/// What the kernel was told about one interface, in `/proc/sys/net/ipv4/conf` and `/proc/sys/net/ipv6/conf`.
+public struct InterfaceSettings: Hashable, Sendable {
+    /// Whether IPv4 packets that come in by it are forwarded (`forwarding`).
+    public var forwards: Bool
+    /// Whether IPv4 packets for 127.0.0.0/8 that come in by it are taken (`route_localnet`).
+    public var routesLoopback: Bool
+    /// Whether IPv6 packets that come in by it are forwarded even where that is off for all (`force_forwarding`).
+    public var forcesIPv6Forwarding: Bool
+    /// Whether it takes no IPv6 at all (`disable_ipv6`).
+    public var refusesIPv6: Bool
+
+    /// What the kernel calls the settings of interfaces that come up later.
+    static let defaultName = "default"
+
+    /// - Parameters: one for each property, in their order.
+    public init(
+        forwards: Bool, routesLoopback: Bool = false, forcesIPv6Forwarding: Bool = false, refusesIPv6: Bool = false
+    ) {
+        self.forwards = forwards
+        self.routesLoopback = routesLoopback
+        self.forcesIPv6Forwarding = forcesIPv6Forwarding
+        self.refusesIPv6 = refusesIPv6
     }
 }
 

@@ -16,7 +16,7 @@ struct InterfaceGroup {
         labels.count <= 6 ? labels.joined(separator: ", ") : labels.prefix(5).joined(separator: ", ") + " and others"
     }
 
-    /// The interfaces that face the owner's network: given, named by a rule, or fitting the usual patterns.
+    /// The interfaces that face the owner's network, those apart that the kernel treats in another way: given, named by a rule, or fitting the usual patterns.
     static func lan(_ rules: HostRules, _ topology: Topology, _ network: HostNetwork) -> [InterfaceGroup] {
         let patterns = patterns(of: rules)
         var seen: Set<String> = [network.vpnInterface, network.containerInterface, "lo", ""]
@@ -32,11 +32,18 @@ struct InterfaceGroup {
         for text in topology.lanInterfacePatterns + patterns.filter(\.isPrefix).map(\.text) {
             add(text.dropLast() + "0", text)
         }
-        var groups: [[Bool]: InterfaceGroup] = [:]
-        var order: [[Bool]] = []
+        struct Signature: Hashable {
+            var fits: [Bool]
+            var settings: InterfaceSettings?
+            var program: String?
+        }
+        var groups: [Signature: InterfaceGroup] = [:]
+        var order: [Signature] = []
         for (name, label) in found {
             let packed = InterfaceName(name)
-            let signature = patterns.map { $0.fits(packed) }
+            let signature = Signature(
+                fits: patterns.map { $0.fits(packed) }, settings: network.settings(name),
+                program: network.foreignPrograms[name])
             if groups[signature] == nil {
                 groups[signature] = InterfaceGroup(name)
                 groups[signature]?.labels = [label]

@@ -20,6 +20,8 @@ public struct Packet: Sendable {
     /// What connection tracking says for certain, and what it may say.
     var states: ConnectionStates = .new
     var possibleStates: ConnectionStates = .new
+    /// The interface it leaves by where no route tells another.
+    var likelyExit: InterfaceName?
 
     /// What an honest client sends from.
     static let clientPorts: ClosedRange<UInt16> = 1024 ... .max
@@ -49,6 +51,17 @@ public struct Packet: Sendable {
             interface: interface, source: AddressSet(source), destination: AddressSet(destination),
             isLocal: network.local(destination.family).holds(AddressSet(destination)), port: port)
         if let sourcePort { sourcePorts.range = sourcePort...sourcePort }
+    }
+
+    /// A UDP datagram with known addresses; the parameters are those of a TCP SYN.
+    public init(
+        udpFrom source: IPAddress, sourcePort: UInt16? = nil, at interface: String, to destination: IPAddress,
+        port: UInt16, network: HostNetwork
+    ) {
+        self.init(
+            tcpFrom: source, sourcePort: sourcePort, at: interface, to: destination, port: port, network: network)
+        transport = TransportProtocol.udp
+        tcpFlags = 0
     }
 
     init(

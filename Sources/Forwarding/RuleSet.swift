@@ -325,4 +325,9 @@ struct InterfaceName: Hashable, Sendable {
     init(_ text: String) {
         value = InterfacePattern.pack(Array(text.utf8.prefix(15)))
     }
+
+    var text: String {
+        let bytes = (0..<16).map { UInt8(truncatingIfNeeded: value >> UInt128(120 - 8 * $0)) }
+        return String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+    }
 }
