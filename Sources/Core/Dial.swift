@@ -53,7 +53,8 @@ public enum Dial {
     ///   - port: the TCP port.
     ///   - deadline: how long to try, the lookup of a name and all its addresses included.
     /// - Returns: a connected, non-blocking socket with `CLOEXEC` and `TCP_NODELAY`; the caller closes it.
-    /// - Throws: `ScoutError` (`unreachable`) that says which of refused, no route and no answer it was.
+    /// - Throws: `ScoutError`: `unreachable`, which says which of refused, no route and no answer it was; `io` where this
+    ///   machine could not try.
     ///
     /// Blocks the calling thread until the deadline at the most. The C functions are `getaddrinfo` and `connect`.
     public static func tcp(host: String, port: UInt16, deadline: Duration) throws(ScoutError) -> CInt {
@@ -113,8 +114,18 @@ public enum Dial {
         return getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &code, &size) == 0 ? code : errno
     }
 
+    /// What this machine lacks, which says nothing of the other one.
+    private static let localFailures: Set<CInt> = [
+        EMFILE, ENFILE, ENOMEM, ENOBUFS, EAGAIN, EADDRNOTAVAIL, EACCES, EPERM, EAFNOSUPPORT, EPROTONOSUPPORT,
+    ]
+
     private static func unreachable(host: String, port: UInt16, code: CInt, deadline: Duration) -> ScoutError {
         switch code {
+        case _ where localFailures.contains(code):
+            return ScoutError(
+                .io, "this machine could not dial \(host) port \(port): \(String(cString: strerror(code)))",
+                hint: code == EMFILE || code == ENFILE
+                    ? "too many files are open here: ulimit -n" : "look at this machine's own firewall and memory")
         case ETIMEDOUT:
             let seconds = (deadline / .seconds(1)).rounded(.up)
             return ScoutError(

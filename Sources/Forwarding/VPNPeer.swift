@@ -11,7 +11,7 @@ public enum VPNPeer {
     ///
     /// - Parameter interface: the VPN's.
     /// - Returns: `nil` where the peer was heard of, and where nobody tells. Sources: `wg show`, and the status file that
-    ///   Debian's units have OpenVPN write.
+    ///   Debian's units have OpenVPN write, where the process that writes it can be seen.
     public static func silence(on interface: String) async -> String? {
         let event = (try? File.read("/sys/class/net/\(interface)/uevent")).flatMap { $0 } ?? []
         if String(decoding: event, as: UTF8.self).contains("DEVTYPE=wireguard") {
@@ -19,17 +19,46 @@ public enum VPNPeer {
             else { return nil }
             return wireGuard(String(decoding: answer.output, as: UTF8.self), now: Int(time(nil)))
         }
-        for directory in ["/run/openvpn", "/run/openvpn-client"] {
-            let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
-            for name in names where name.hasSuffix(".status") || name.hasPrefix("status") {
+        return await stalled(on: interface, directories: ["/run/openvpn", "/run/openvpn-client"])
+    }
+
+    /// An OpenVPN that holds the interface and has stopped writing its status file.
+    ///
+    /// A file that nobody holds open is what an earlier VPN left behind, and says nothing; so does another one's.
+    static func stalled(on interface: String, directories: [String]) async -> String? {
+        for directory in directories {
+            for name in entries(directory) where name.hasSuffix(".status") || name.hasPrefix("status") {
+                let path = "\(directory)/\(name)"
                 var status = stat()
-                guard stat("\(directory)/\(name)", &status) == 0 else { continue }
+                guard stat(path, &status) == 0 else { continue }
                 let age = Int(time(nil)) - status.st_mtim.tv_sec
-                // It is written every few seconds while the process lives.
-                if age > 120 { return "OpenVPN has not written \(directory)/\(name) for \(age) s: its process is dead" }
+                // It is written every few seconds while the process works.
+                guard age > 120, let pid = holder(of: path, and: interface) else { continue }
+                return "OpenVPN (pid \(pid)) has not written \(path) for \(age) s: it hangs"
             }
         }
         return nil
+    }
+
+    /// The process that has a file open and a TUN or TAP interface attached, after `/proc/PID/fd` and `fdinfo` (proc(5)).
+    ///
+    /// - Returns: `nil` where there is none, or where this user may not see it.
+    private static func holder(of path: String, and interface: String) -> pid_t? {
+        entries("/proc").compactMap { pid_t($0) }.first { pid in
+            let descriptors = entries("/proc/\(pid)/fd")
+            let hasFile = descriptors.contains {
+                (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(pid)/fd/\($0)")) == path
+            }
+            return hasFile
+                && descriptors.contains {
+                    let info = (try? File.read("/proc/\(pid)/fdinfo/\($0)")).flatMap { $0 } ?? []
+                    return String(decoding: info, as: UTF8.self).split(separator: "\n").contains("iff:\t\(interface)")
+                }
+        }
+    }
+
+    private static func entries(_ directory: String) -> [String] {
+        (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
     }
 
     /// Judges what `wg show IF latest-handshakes` printed: a line `KEY SECONDS` for each peer.

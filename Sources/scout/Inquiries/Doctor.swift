@@ -29,7 +29,7 @@ struct Doctor: Sendable {
         }
         let proven = chosen.withLock { $0 }
         return await protocolBook.report(
-            port: proven, success: "port \(proven.map { "\($0)" } ?? "-") works end to end")
+            port: proven, needed: [.endToEnd], success: "port \(proven.map { "\($0)" } ?? "-") works end to end")
     }
 
     // MARK: The VPN, from here
@@ -39,8 +39,8 @@ struct Doctor: Sendable {
         guard let address = IPAddress(host) else {
             // A name's address is the resolver's business; what follows shows whether it answers.
             let now = ContinuousClock.now
-            await protocolBook.note(.vpnLink, true, "\(host) is a name: not checked", since: now)
-            await protocolBook.note(.route, true, "\(host) is a name: not checked", since: now)
+            await protocolBook.note(.vpnLink, nil, "\(host) is a name: not checked", since: now)
+            await protocolBook.note(.route, nil, "\(host) is a name: not checked", since: now)
             return
         }
         let link = try await protocolBook.step(.vpnLink) { () -> (String?, String) in
@@ -161,11 +161,7 @@ struct Doctor: Sendable {
                     "scout release \(row.port), and serve it again")
             }
             return "\(lease.service.name) is served, \(lease.service.source)"
-        case .foreign:
-            if !topology.reservedPorts.contains(row.port) { return "\(program) listens" }
-            throw Trouble(
-                "port \(row.port) is held by \(program), which has no lease", .expert,
-                "end it in the container, or use another port: scout ports")
+        case .foreign: return "\(program) listens, without a lease"
         case .loopbackOnly:
             throw Trouble(
                 "\(program) listens on port \(row.port) of the loopback address only, where nothing from outside arrives",

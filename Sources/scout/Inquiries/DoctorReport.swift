@@ -18,14 +18,16 @@ struct DoctorReport: Report {
     }
 
     struct Hop: Codable, Sendable {
+        static let notReached = "not reached"
+
         var id: HopID
-        /// `nil` is not reached.
+        /// `nil` is not reached, or not known; the detail says which.
         var ok: Bool?
         var detail: String
         var elapsedSeconds: Double
     }
 
-    /// Whether no hop fails.
+    /// Whether no hop fails, and those that the verdict rests on are proven.
     var ok: Bool
     /// The port in question.
     var port: UInt16?
@@ -39,8 +41,9 @@ struct DoctorReport: Report {
     func text(forPeople: Bool) -> String {
         var table = Table("HOP", "", "SECONDS", "DETAIL")
         table.rows = hops.map { hop in
-            let mark = hop.ok.map { $0 ? "ok" : "FAILS" } ?? "-"
-            return [hop.id.rawValue, mark, hop.ok == nil ? "-" : Quantity.tenths(hop.elapsedSeconds), hop.detail]
+            let isReached = hop.detail != Hop.notReached
+            let mark = hop.ok.map { $0 ? "ok" : "FAILS" } ?? (isReached ? "not known" : "-")
+            return [hop.id.rawValue, mark, isReached ? Quantity.tenths(hop.elapsedSeconds) : "-", hop.detail]
         }
         return table.text(forPeople: forPeople) + (forPeople ? "\n" : "") + "\(verdict)\n"
             + (advice.isEmpty ? "" : "next: \(advice)\n")
@@ -70,6 +73,14 @@ struct Trouble: Error {
     init(_ error: ScoutError, _ person: Person = .expert) {
         self.init(error.message, person, error.hint ?? "repeat it with --verbose")
     }
+}
+
+/// What was found at a hop that does not fail.
+enum Finding: Sendable {
+    /// It is as it should be, and how that shows.
+    case proven(String)
+    /// Nothing speaks against it, and nothing proves it.
+    case notKnown(String)
 }
 
 /// The protocol of an examination: each hop with its outcome and time.
@@ -118,7 +129,15 @@ actor Examination {
     }
 
     /// Notes a hop that was settled on the way.
-    func note(_ id: DoctorReport.HopID, _ ok: Bool, _ detail: String, since start: ContinuousClock.Instant) {
+    func note(_ id: DoctorReport.HopID, _ finding: Finding, since start: ContinuousClock.Instant) {
+        switch finding {
+        case .proven(let detail): note(id, true, detail, since: start)
+        case .notKnown(let detail): note(id, nil, detail, since: start)
+        }
+    }
+
+    /// Notes a hop that was settled on the way; `nil` is not known.
+    func note(_ id: DoctorReport.HopID, _ ok: Bool?, _ detail: String, since start: ContinuousClock.Instant) {
         let elapsed = (ContinuousClock.now - start) / .seconds(1)
         hops.append(
             DoctorReport.Hop(id: id, ok: ok, detail: detail, elapsedSeconds: (elapsed * 1000).rounded() / 1000))
@@ -143,17 +162,24 @@ actor Examination {
     ///
     /// - Parameters:
     ///   - port: the port in question.
-    ///   - success: what to say where no hop fails.
-    func report(port: UInt16?, success: String) -> DoctorReport {
+    ///   - needed: the hops that have to be proven, beside that none fails.
+    ///   - success: what to say then.
+    func report(port: UInt16?, needed: [DoctorReport.HopID], success: String) -> DoctorReport {
         let failed = hops.first { $0.ok == false }
         let all = DoctorReport.HopID.allCases.map { id in
-            hops.first { $0.id == id } ?? DoctorReport.Hop(id: id, ok: nil, detail: "not reached", elapsedSeconds: 0)
+            hops.first { $0.id == id }
+                ?? DoctorReport.Hop(id: id, ok: nil, detail: DoctorReport.Hop.notReached, elapsedSeconds: 0)
         }
+        let unproven = all.first { needed.contains($0.id) && $0.ok != true }
         var verdict = success
-        if let failed { verdict = "\(failed.id.rawValue) fails: \(failed.detail)" }
+        if let failed {
+            verdict = "\(failed.id.rawValue) fails: \(failed.detail)"
+        } else if let unproven {
+            verdict = "\(unproven.id.rawValue) is not proven: \(unproven.detail)"
+        }
         if failed == nil, let remark { verdict += "; \(remark.text)" }
         return DoctorReport(
-            ok: failed == nil, port: port, hops: all, verdict: verdict,
+            ok: failed == nil && unproven == nil, port: port, hops: all, verdict: verdict,
             advice: trouble?.advice ?? remark?.advice ?? "")
     }
 }

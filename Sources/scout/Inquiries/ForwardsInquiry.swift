@@ -73,6 +73,16 @@ struct ForwardsInquiry: Sendable {
 
     private static let deadline = Duration.seconds(3)
 
+    /// Whether a port answers, or it can't be excluded because this machine could not try.
+    private static func mayBeOpen(_ host: String, _ port: UInt16) async -> Bool {
+        do throws(ScoutError) {
+            _ = try await Greeting.read(host: host, port: port, deadline: .seconds(2))
+            return true
+        } catch {
+            return error.code != .unreachable
+        }
+    }
+
     private func byProbe() async throws -> ForwardsReport {
         guard case .remote(let target) = invocation.place else {
             throw ScoutError(
@@ -95,7 +105,7 @@ struct ForwardsInquiry: Sendable {
                 }
             }
         }
-        let control = try? await Greeting.read(host: host, port: topology.hostControlPort, deadline: .seconds(2))
+        let control = await Self.mayBeOpen(host, topology.hostControlPort)
         let rows = ports.map { port in
             let reach = reached[port]
             // The container answers over this very port.
@@ -108,7 +118,7 @@ struct ForwardsInquiry: Sendable {
             source: .probe, checkedAt: Date(),
             vpn: ForwardsReport.VPN(up: true, interface: topology.vpnInterface, address: host),
             lan: ForwardsReport.LAN(enabled: nil),
-            hostControl: ForwardsReport.HostControl(enabled: control != nil, port: topology.hostControlPort),
+            hostControl: ForwardsReport.HostControl(enabled: control, port: topology.hostControlPort),
             forwards: rows,
             exposures: [
                 ForwardsReport.Exposure(

@@ -24,7 +24,8 @@ struct InnerDoctor: Sendable {
             // Noted in the book.
         }
         return await book.report(
-            port: port, success: "seen from inside, port \(port.map { "\($0)" } ?? "-") is well")
+            port: port, needed: [.listener, .forward],
+            success: "seen from inside, port \(port.map { "\($0)" } ?? "-") is well")
     }
 
     private func agentsAnswer() async -> Result<ForwardsReport, ScoutError> {
@@ -37,13 +38,15 @@ struct InnerDoctor: Sendable {
 
     private func checkLink(_ answer: Result<ForwardsReport, ScoutError>) async throws {
         let topology = invocation.topology
-        _ = try await book.step(.vpnLink) { () -> (Bool, String) in
-            switch answer {
-            case .success(let report) where report.vpn.up == false:
-                throw Trouble("the host says that its VPN link is down", .owner, "restart the VPN on the LiveOS")
-            case .success(let report): return (true, "the host has \(report.vpn.address) on \(report.vpn.interface)")
-            case .failure(let silence): return (true, "not known here: \(silence.message)")
-            }
+        let now = ContinuousClock.now
+        switch answer {
+        case .success(let report) where report.vpn.up == false:
+            throw await book.fail(.vpnLink, PortWay.linkIsDown, since: now)
+        case .success(let report):
+            let place = "the host has \(report.vpn.address) on \(report.vpn.interface)"
+            await book.note(.vpnLink, report.vpn.up, place + (report.vpn.up == nil ? ", if it is up" : ""), since: now)
+        case .failure(let silence):
+            await book.note(.vpnLink, nil, "not known here: \(silence.message)", since: now)
         }
         _ = try await book.step(.route) { () -> (Bool, String) in
             guard let own = NetworkInterface.all().first(where: { $0.address == IPAddress(topology.containerAddress) })
@@ -102,14 +105,17 @@ struct InnerDoctor: Sendable {
             }
             return (row, try Doctor.listener(row, invocation.topology))
         }
-        _ = try await book.step(.forward) { () -> (Bool, String) in
+        let now = ContinuousClock.now
+        do throws(Trouble) {
             switch answer {
-            case .success(let report): return (true, try PortWay.judge(report, row.port).1)
+            case .success(let report): await book.note(.forward, try PortWay.judge(report, row.port), since: now)
             case .failure(let silence):
                 throw Trouble(
                     "what the host forwards is not known: \(silence.message)", .owner,
                     "start 'scout host agent' on the LiveOS; scout doctor on the laptop finds out without it")
             }
+        } catch {
+            throw await book.fail(.forward, error, since: now)
         }
         await book.remark(
             "seen from inside: the way from outside is not proven",

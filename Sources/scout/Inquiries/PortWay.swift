@@ -14,13 +14,26 @@ struct PortWay: Sendable {
 
     func check(_ container: RemoteContainer) async throws {
         let start = ContinuousClock.now
-        let answer = await Self.ask(container)
-        switch answer {
+        switch await Self.ask(container) {
         case .success(let report):
-            _ = try await book.step(.forward) { try Self.judge(report, row.port) }
-            _ = try await book.step(.endToEnd) { try await prove() }
+            let judged: Finding
+            do {
+                judged = try Self.judge(report, row.port)
+            } catch {
+                throw await book.fail(.forward, error, since: start)
+            }
+            switch judged {
+            case .proven: await book.note(.forward, judged, since: start)
+            case .notKnown(let reason): return try await doWithout(reason, since: start)
+            }
+            let begun = ContinuousClock.now
+            do {
+                await book.note(.endToEnd, try await prove(), since: begun)
+            } catch {
+                throw await book.fail(.endToEnd, error, since: begun)
+            }
         case .failure(let silence):
-            try await doWithout(silence, since: start)
+            try await doWithout("the host's forwards are not known from the host: \(silence.message)", since: start)
         }
     }
 
@@ -34,19 +47,22 @@ struct PortWay: Sendable {
         }
     }
 
+    static let linkIsDown = Trouble(
+        "the host says that its VPN link is down", .owner, "restart the VPN on the LiveOS")
+
     /// What the host's rules say of the port.
-    static func judge(_ report: ForwardsReport, _ port: UInt16) throws -> (Verdict, String) {
+    ///
+    /// - Throws: `Trouble` where they keep it closed.
+    static func judge(_ report: ForwardsReport, _ port: UInt16) throws(Trouble) -> Finding {
         guard let forward = report.forwards.first(where: { $0.port == port }) else {
             throw Trouble(
                 "the host does not forward port \(port): it is none of the topology's", .owner,
                 "scout host forwarding apply")
         }
-        if report.vpn.up == false {
-            throw Trouble("the host says that its VPN link is down", .owner, "restart the VPN on the LiveOS")
-        }
+        if report.vpn.up == false { throw linkIsDown }
         switch forward.vpn {
-        case .open: return (.open, "the host forwards it to \(forward.to), says \(report.source.words)")
-        case .unknown: return (.unknown, "the rules leave it open: \(forward.reason ?? "not understood")")
+        case .open: return .proven("the host forwards it to \(forward.to), says \(report.source.words)")
+        case .unknown: return .notKnown("the host's rules don't tell: \(forward.reason ?? "not understood")")
         case .closed:
             throw Trouble(
                 "the host does not let port \(port) through: \(forward.reason ?? "no reason given")", .owner,
@@ -55,41 +71,52 @@ struct PortWay: Sendable {
     }
 
     /// A connection from here.
-    private func prove() async throws -> (Bool, String) {
+    ///
+    /// - Throws: `Trouble` where it does not end at the container, or can't be made.
+    private func prove() async throws(Trouble) -> Finding {
         let reach = await Reach.test(row, at: host, nonce: nonce, deadline: .seconds(5))
         switch reach.verdict {
-        case .open: return (true, reach.reason)
-        case .unknown where row.state == .foreign: return (true, reach.reason)
-        case .unknown where row.state == .leased:
+        case .open: return .proven(reach.reason)
+        case .unknown where row.state == .foreign: return .notKnown(reach.reason)
+        case .unknown where row.state == .leased && reach.isTurnedAway:
             throw Trouble(
                 reach.reason, .expert,
                 "release it and serve it with --allow for this address; scout ports shows who is allowed")
-        case .unknown, .closed:
+        case .unknown: throw Trouble(reach.reason, .expert, "try again")
+        case .closed:
             throw Trouble(
                 "a connection to \(host) port \(row.port) does not reach the container: \(reach.reason)", .owner,
                 "look for another firewall on the way; scout host forwarding show")
         }
     }
 
-    /// Without the agent's word the proof comes first; where it fails, the host may still be asked over SSH.
-    private func doWithout(_ silence: ScoutError, since start: ContinuousClock.Instant) async throws {
-        let remark = "the host's forwards are not known from the host: \(silence.message)"
-        do {
-            let (_, detail) = try await prove()
-            await book.note(.forward, true, "proven by trying; \(silence.message)", since: start)
-            await book.note(.endToEnd, true, detail, since: start)
+    /// Where the host's word is missing the proof comes first; where it fails, the host may still be asked over SSH.
+    ///
+    /// - Parameter reason: why there is no word, as a sentence.
+    private func doWithout(_ reason: String, since start: ContinuousClock.Instant) async throws {
+        do throws(Trouble) {
+            let proof = try await prove()
+            if case .proven = proof {
+                await book.note(.forward, true, "proven by trying; \(reason)", since: start)
+            } else {
+                await book.note(.forward, nil, reason, since: start)
+            }
+            await book.note(.endToEnd, proof, since: start)
             await book.remark(
-                remark, advice: "owner: start 'scout host agent' on the LiveOS, to be told what it forwards")
+                reason, advice: "owner: start 'scout host agent' on the LiveOS, to be told what it forwards")
         } catch {
             if let report = try? await ForwardsInquiry(invocation: doctor.invocation).overSSH(asks: false) {
-                _ = try await book.step(.forward) { try Self.judge(report, row.port) }
+                do {
+                    await book.note(.forward, try Self.judge(report, row.port), since: start)
+                } catch {
+                    throw await book.fail(.forward, error, since: start)
+                }
                 throw await book.fail(.endToEnd, error, since: start)
             }
-            let cause = (error as? Trouble)?.cause ?? "\(error)"
             throw await book.fail(
                 .forward,
                 Trouble(
-                    "\(cause); why is not known: \(silence.message)", .owner,
+                    "\(error.cause); why is not known: \(reason)", .owner,
                     "start 'scout host agent' on the LiveOS, or send the expert what 'iptables-save -c' prints"),
                 since: start)
         }

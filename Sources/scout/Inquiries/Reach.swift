@@ -6,6 +6,8 @@ struct Reach: Sendable {
     let verdict: Verdict
     /// How that shows, in a few words without a full stop.
     let reason: String
+    /// Whether somebody answered, and would not speak to this address.
+    var isTurnedAway = false
 
     /// Dials one port of a host while the container probes it.
     ///
@@ -24,10 +26,11 @@ struct Reach: Sendable {
                 // The protocol's first 16 bytes, which the server sends unasked (NBD protocol, handshake).
                 let words = try await Greeting.read(host: host, port: row.port, deadline: deadline) { $0.count >= 16 }
                 if words.starts(with: "NBDMAGIC".utf8) { return Reach(.open, "the export answers") }
-                return words.isEmpty
-                    ? Reach(
-                        .unknown, "whoever answers turns this address away, as a gate does that it is not allowed at")
-                    : Reach(.closed, "another service than the leased one answers")
+                guard words.isEmpty else { return Reach(.closed, "another service than the leased one answers") }
+                var barred = Reach(
+                    .unknown, "whoever answers turns this address away, as a gate does that it is not allowed at")
+                barred.isTurnedAway = true
+                return barred
             case .foreign:
                 _ = try await Greeting.read(host: host, port: row.port, deadline: .seconds(1)) { _ in true }
                 return Reach(
@@ -36,7 +39,8 @@ struct Reach: Sendable {
                 return Reach(.unknown, "nothing in the container listens there for the network")
             }
         } catch {
-            return Reach(.closed, error.message)
+            // What failed on this machine says nothing of the other one.
+            return Reach(error.code == .unreachable ? .closed : .unknown, error.message)
         }
     }
 

@@ -103,8 +103,14 @@ struct StatusReport: Report {
     }
 
     private static func summary(_ report: ForwardsReport) -> String {
-        let closed = report.forwards.filter { $0.vpn != .open }.map { "\($0.port)" }
-        return (closed.isEmpty ? "all \(report.forwards.count) open" : "NOT open: \(closed.joined(separator: ", "))")
+        func ports(_ verdict: Verdict) -> String? {
+            let found = report.forwards.filter { $0.vpn == verdict }.map { "\($0.port)" }
+            return found.isEmpty ? nil : found.joined(separator: ", ")
+        }
+        let kept = [ports(.closed).map { "NOT open: \($0)" }, ports(.unknown).map { "NOT known: \($0)" }].compactMap(
+            \.self)
+        let all = report.forwards.isEmpty ? "the host names no port" : "all \(report.forwards.count) open"
+        return (kept.isEmpty ? all : kept.joined(separator: "; "))
             + ", local network " + (report.lan.enabled.map { $0 ? "LET IN" : "kept out" } ?? "not known")
             + ", host control " + (report.hostControl.enabled ? "ON" : "off")
             + (report.vpn.up == false ? ", the host says its VPN is DOWN" : "")
