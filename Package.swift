@@ -31,7 +31,7 @@ let package = Package(
         .systemLibrary(name: "CLibNBD", pkgConfig: "libnbd", providers: [.apt(["libnbd-dev"])]),
 
         .target(name: "Core", dependencies: ["TOMLKit", log], swiftSettings: strict),
-        .target(name: "SSH", dependencies: ["CLibSSH"], swiftSettings: strict),
+        .target(name: "SSH", dependencies: ["CLibSSH", crypto], swiftSettings: strict),
         .target(name: "NBD", dependencies: ["CLibNBD"], swiftSettings: strict),
         .target(name: "Sessions", dependencies: ["Core", "SSH"], swiftSettings: strict),
         .target(name: "Ports", dependencies: ["Core", subprocess, log], swiftSettings: strict),

@@ -33,7 +33,9 @@ extension Session {
         // No configuration of the user's or the machine's own ssh: what a session does must not depend on it.
         var off = false
         try set(SSH_OPTIONS_PROCESS_CONFIG, &off)
-        try set(SSH_OPTIONS_HOST, host)
+        // It wants a name of letters, digits and hyphens, which addresses with zones and names with `_` are not; with a
+        // socket of ours, and known_hosts judged by us, it needs none.
+        try set(SSH_OPTIONS_HOST, "peer")
         var number = CUnsignedInt(port)
         try set(SSH_OPTIONS_PORT, &number)
         try set(SSH_OPTIONS_USER, user)
@@ -41,10 +43,10 @@ extension Session {
         try set(SSH_OPTIONS_NODELAY, &on)
         try set(SSH_OPTIONS_CIPHERS_C_S, Self.ciphers)
         try set(SSH_OPTIONS_CIPHERS_S_C, Self.ciphers)
-        // libssh asks for a host key of a kind that these files know; whether it is known is judged in HostKey.swift.
-        try set(SSH_OPTIONS_KNOWNHOSTS, knownHosts.own.replacing("%", with: "%%"))
-        let others = knownHosts.others.first ?? knownHosts.own
-        try set(SSH_OPTIONS_GLOBAL_KNOWNHOSTS, others.replacing("%", with: "%%"))
+        // libssh would read the files by itself for the order of these, and lose it at the first line it can't parse.
+        try set(SSH_OPTIONS_HOSTKEYS, try knownHosts.algorithms(host: host, port: port).joined(separator: ","))
+        try set(SSH_OPTIONS_KNOWNHOSTS, "/dev/null")
+        try set(SSH_OPTIONS_GLOBAL_KNOWNHOSTS, "/dev/null")
 
         var duplicate = fcntl(socket, F_DUPFD_CLOEXEC, 0)
         guard duplicate >= 0 else { throw .local("duplicating the socket") }

@@ -152,6 +152,11 @@ final class OpenSSHServer: Sendable {
 
     @discardableResult
     static func run(_ arguments: String..., input: String? = nil) throws -> String {
+        try runAll(arguments, input: input)
+    }
+
+    @discardableResult
+    static func runAll(_ arguments: [String], input: String? = nil) throws -> String {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         process.arguments = arguments
