@@ -51,7 +51,7 @@ let package = Package(
             dependencies: [subprocess, .product(name: "SystemPackage", package: "swift-system")],
             path: "Tests/TestSupport", swiftSettings: strict),
         .testTarget(name: "CoreTests", dependencies: ["Core"], swiftSettings: strict),
-        .testTarget(name: "SSHTests", dependencies: ["SSH"], swiftSettings: strict),
+        .testTarget(name: "SSHTests", dependencies: ["SSH", "CLibSSH"], swiftSettings: strict),
         .testTarget(name: "SessionsTests", dependencies: ["Sessions", "SSH", "Core"], swiftSettings: strict),
         .testTarget(name: "NBDTests", dependencies: ["NBD"], swiftSettings: strict),
         .testTarget(

@@ -21,7 +21,9 @@ extension Session {
     ///
     /// - Parameters:
     ///   - credentials: tried in this order, each where the server takes its method, until the server is content.
-    ///   - deadline: how long the peer may take for each answer; questions to the user have no deadline.
+    ///   - deadline: how long the peer may take for each answer.
+    ///   - loginDeadline: how long it may take in all; 30 s by default. Time in which a person thinks or types doesn't
+    ///     count, nor does time in which this process is stopped.
     ///   - agentDeadline: how long the agent may take in all, which may itself ask its user to confirm.
     ///   - prompt: asks for passphrases, passwords and the server's own questions.
     /// - Throws: `SSHError`: `denied` when no credential is left, with the methods that the server offers and what
@@ -30,16 +32,19 @@ extension Session {
     ///
     /// The C functions are those of `ssh_userauth_`; the protocol is RFC 4252.
     public func authenticate(
-        with credentials: [Credential], deadline: Duration, agentDeadline: Duration = .seconds(60),
-        prompt: @escaping Prompt
+        with credentials: [Credential], deadline: Duration, loginDeadline: Duration = .seconds(30),
+        agentDeadline: Duration = .seconds(60), prompt: @escaping Prompt
     ) async throws {
-        var attempt = Attempt(deadline: deadline, agentDeadline: agentDeadline, prompt: prompt)
+        let attempt = Attempt(
+            deadline: deadline, loginDeadline: loginDeadline, end: awake() + loginDeadline,
+            agentDeadline: agentDeadline,
+            prompt: prompt)
         var isDone = try await ask(attempt) { ssh_userauth_none($0, nil) } == SSH_AUTH_SUCCESS
         for credential in credentials where !isDone {
             // Asked each time: after a partial success the server wants something else.
             let offered = CInt(truncatingIfNeeded: ssh_userauth_list(try live(Attempt.operation), nil))
             guard UInt32(bitPattern: offered) & credential.method != 0 else { continue }
-            isDone = try await present(credential, &attempt)
+            isDone = try await present(credential, attempt)
         }
         guard isDone else {
             let offered = methodNames(ssh_userauth_list(try live(Attempt.operation), nil))
@@ -52,7 +57,7 @@ extension Session {
         isAuthenticated = true
     }
 
-    private func present(_ credential: Credential, _ attempt: inout Attempt) async throws -> Bool {
+    private func present(_ credential: Credential, _ attempt: Attempt) async throws -> Bool {
         let outcome: Outcome
         switch credential {
         case .agent(let socket): outcome = try await presentAgent(socket, attempt)
@@ -67,8 +72,24 @@ extension Session {
     /// One exchange with the server. Only what the server says is an answer; a failed call throws.
     private func ask(_ attempt: Attempt, _ call: (ssh_session) -> CInt) async throws -> ssh_auth_e {
         let again = CInt(SSH_AUTH_AGAIN.rawValue)
-        let answer = try await complete(Attempt.operation, within: attempt.deadline, again: again, call)
-        return ssh_auth_e(rawValue: answer)
+        let left = attempt.end - awake()
+        let tooLong = SSHError(
+            .deadline, Attempt.operation,
+            "it did not come to an end within \(SSHError.seconds(attempt.loginDeadline)) s")
+        guard left > .zero else { throw tooLong }
+        do {
+            let patience = min(left, attempt.deadline)
+            return ssh_auth_e(rawValue: try await complete(Attempt.operation, within: patience, again: again, call))
+        } catch let error as SSHError where error.kind == .deadline && left < attempt.deadline {
+            throw tooLong
+        }
+    }
+
+    /// Asks the person, whose time is not the peer's.
+    private func askPerson(_ text: String, echo: Bool, _ attempt: Attempt) async throws -> String? {
+        let asked = awake()
+        defer { attempt.end += awake() - asked }
+        return try await attempt.prompt(text, echo)
     }
 
     // MARK: Keys
@@ -108,7 +129,7 @@ extension Session {
         }
         for _ in 0..<Attempt.tries {
             guard case .needsPassphrase = key else { break }
-            guard let passphrase = try await attempt.prompt("Passphrase for \(path): ", false) else {
+            guard let passphrase = try await askPerson("Passphrase for \(path): ", echo: false, attempt) else {
                 return .skipped("no passphrase")
             }
             key = privateKey(path, passphrase: passphrase)
@@ -127,7 +148,7 @@ extension Session {
     private func presentPassword(_ attempt: Attempt) async throws -> Outcome {
         var outcome = Outcome.refused
         for _ in 0..<Attempt.tries where outcome == .refused {
-            guard let password = try await attempt.prompt("Password for \(user)@\(host): ", false) else {
+            guard let password = try await askPerson("Password for \(user)@\(host): ", echo: false, attempt) else {
                 return .skipped("no password")
             }
             outcome = Outcome(try await ask(attempt) { ssh_userauth_password($0, nil, password) })
@@ -140,7 +161,10 @@ extension Session {
         for _ in 0..<Attempt.tries where outcome == .refused {
             var answer = try await ask(attempt) { ssh_userauth_kbdint($0, nil, nil) }
             // A server may ask as often as it likes; nobody answers for ever.
-            for _ in 0..<100 where answer == SSH_AUTH_INFO {
+            var rounds = 0
+            while answer == SSH_AUTH_INFO {
+                rounds += 1
+                guard rounds <= Attempt.rounds else { return .skipped("it asks without end") }
                 guard try await answerRound(attempt) else { return .skipped("no answer") }
                 answer = try await ask(attempt) { ssh_userauth_kbdint($0, nil, nil) }
             }
@@ -158,7 +182,7 @@ extension Session {
             var echo: CChar = 0
             let question = ssh_userauth_kbdint_getprompt(handle, index, &echo).map { String(cString: $0) } ?? ""
             let text = (index == 0 ? heading : "") + "(\(user)@\(host)) \(question)"
-            guard let answer = try await attempt.prompt(text, echo != 0) else { return false }
+            guard let answer = try await askPerson(text, echo: echo != 0, attempt) else { return false }
             ssh_userauth_kbdint_setanswer(try live(Attempt.operation), index, answer)
         }
         return true
@@ -174,16 +198,32 @@ extension Session {
     }
 }
 
-/// What holds for one ``Session/authenticate(with:deadline:agentDeadline:prompt:)``.
-private struct Attempt {
+/// What holds for one ``Session/authenticate(with:deadline:loginDeadline:agentDeadline:prompt:)``; stays in the actor.
+private final class Attempt {
     static let operation = "authentication"
     /// How often a passphrase or password is asked for, as OpenSSH does.
     static let tries = 3
+    /// How many rounds of questions a server gets answered.
+    static let rounds = 100
 
     let deadline: Duration
+    let loginDeadline: Duration
+    /// When the peer's time is over, on the clock of ``Session/awake()``.
+    var end: Duration
     let agentDeadline: Duration
     let prompt: Session.Prompt
     var outcomes: [String] = []
+
+    init(
+        deadline: Duration, loginDeadline: Duration, end: Duration, agentDeadline: Duration,
+        prompt: @escaping Session.Prompt
+    ) {
+        self.deadline = deadline
+        self.loginDeadline = loginDeadline
+        self.end = end
+        self.agentDeadline = agentDeadline
+        self.prompt = prompt
+    }
 }
 
 /// What became of a credential.

@@ -36,7 +36,7 @@ extension Session {
     ///   - stdin: all of its input.
     ///   - stdoutLimit: how many bytes it may say; 16 MiB by default.
     ///   - stderrLimit: how many bytes of the end of its standard error are kept; 64 KiB by default.
-    ///   - deadline: how long it may take. Then it gets SIGTERM, a second later SIGKILL.
+    ///   - deadline: how long it may take, in time in which this side was awake. Then it gets SIGTERM, a second later SIGKILL.
     /// - Returns: the status and the output. A command that failed is a result, not an error.
     /// - Throws: `SSHError`: `deadline`, `tooMuchOutput`, `linkLost`; `CancellationError`, which ends the command too.
     public func run(
@@ -44,7 +44,7 @@ extension Session {
         deadline: Duration
     ) async throws -> CapturedOutput {
         let operation = "running a command"
-        let end = ContinuousClock.now + deadline
+        let end = awake() + deadline
         let started = try await start(command, deadline: deadline)
         let identifier = started.identifier
         defer { closeChannel(identifier) }
@@ -62,13 +62,14 @@ extension Session {
             if channel.isClosed, channel.backlog == 0 {
                 return CapturedOutput(status: channel.status, stdout: stdout, stderr: stderr)
             }
-            guard ContinuousClock.now < end else {
+            let left = end - awake()
+            guard left > .zero else {
                 await kill(identifier)
                 throw SSHError(.deadline, operation, "it did not end within \(SSHError.seconds(deadline)) s")
             }
             if !channel.isClosed { try push(&input, channel, isLast: true) }
             do {
-                try await wait(after: mark, until: end)
+                try await wait(after: mark, until: .now + left)
             } catch {
                 if error is CancellationError { await kill(identifier) }
                 throw over(operation) ?? error

@@ -9,7 +9,9 @@ import Glibc
 ///
 /// A session ends with ``close()`` or with its last reference; its channels are freed first, and the thread ends.
 public actor Session {
-    /// How a peer that has fallen silent is noticed, while somebody waits for it.
+    /// How a peer that has fallen silent is noticed, while somebody waits for it and this process is awake to hear it.
+    ///
+    /// A peer that doesn't read is not silent while its kernel acknowledges: that is a full window, no lost link.
     public struct Liveness: Sendable {
         /// After how long a silence, and how often in it, the peer is asked for a sign of life.
         public var probeInterval: Duration
@@ -54,6 +56,7 @@ public actor Session {
     var seen = (received: UInt64(0), sent: UInt64(0))
     var watched: [Int] = []
     var silence = Silence()
+    var clock = AwakeClock()
 
     /// The session's own thread.
     public nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }

@@ -17,23 +17,6 @@ struct Interest {
     static func writable(_ descriptor: CInt) -> Interest { Interest(descriptor: descriptor, events: POLLOUT) }
 }
 
-/// How long the peer has said nothing.
-struct Silence {
-    /// The last byte from the peer, or the moment somebody began to wait.
-    var since = ContinuousClock.now
-    /// The first probe since then.
-    var firstProbe: ContinuousClock.Instant?
-    var nextProbe: ContinuousClock.Instant?
-    /// Nobody waits, so nobody counts.
-    var isIdle = true
-
-    mutating func restart() {
-        since = .now
-        firstProbe = nil
-        nextProbe = nil
-    }
-}
-
 // MARK: For operations
 
 extension Session {
@@ -77,7 +60,7 @@ extension Session {
     ///
     /// - Parameters:
     ///   - operation: what it is, for errors.
-    ///   - deadline: how long it may take.
+    ///   - deadline: how long it may take, in time in which this side was awake.
     ///   - again: what the function returns when it has to be called again.
     ///   - call: one call of a non-blocking libssh function.
     /// - Returns: what the function returned at last, which is no error.
@@ -86,15 +69,16 @@ extension Session {
     func complete(
         _ operation: String, within deadline: Duration, again: CInt = SSH_AGAIN, _ call: (ssh_session) -> CInt
     ) async throws -> CInt {
-        let end = ContinuousClock.now + deadline
+        let end = awake() + deadline
         while true {
             let handle = try live(operation)
             let (mark, received) = (progress, counter.pointee.in_bytes)
             let status = call(handle)
             if status == SSH_ERROR { throw error(operation, handle, receivedBefore: received) }
             if status != again { return status }
-            if ContinuousClock.now >= end { throw SSHError.deadline(operation, deadline) }
-            do { try await wait(after: mark, until: end) } catch { throw over(operation) ?? error }
+            let left = end - awake()
+            if left <= .zero { throw SSHError.deadline(operation, deadline) }
+            do { try await wait(after: mark, until: .now + left) } catch { throw over(operation) ?? error }
         }
     }
 
@@ -165,6 +149,7 @@ extension Session {
 
     func prepareTurn() -> SessionThread.Watch {
         var watch = SessionThread.Watch()
+        _ = clock.lap()
         if waiters.isEmpty { silence.isIdle = true }
         // An operation's own call may have met the end of the connection without failing by it.
         if let handle, failure == nil, hasBegun, ssh_is_connected(handle) == 0 {
@@ -184,7 +169,8 @@ extension Session {
         }
         watch.descriptors.append(connection)
 
-        watch.until = nextProbe()
+        if !waiters.isEmpty { watch.until = .now + AwakeClock.longestLap }
+        if let due = nextProbe() { watch.until = min(watch.until ?? .now + due, .now + due) }
         for (identifier, waiter) in waiters {
             for interest in waiter.interests {
                 watch.descriptors.append(
@@ -197,10 +183,12 @@ extension Session {
     }
 
     func finishTurn(_ ready: [pollfd]) {
+        let lap = clock.lap()
         if let connection = ready.first, connection.fd >= 0 {
             if connection.revents != 0 {
                 readConnection()
             } else if connection.events & Int16(POLLIN) != 0 {
+                silence.listened += lap
                 judgeSilence()
             }
         }
@@ -234,31 +222,5 @@ extension Session {
         if now.received != seen.received { silence.restart() }
         seen = now
         wakeAll()
-    }
-
-    private func nextProbe() -> ContinuousClock.Instant? {
-        guard isAuthenticated, failure == nil, !waiters.isEmpty else { return nil }
-        return silence.nextProbe ?? silence.since + liveness.probeInterval
-    }
-
-    /// Called only when the connection has just been found silent: a thread that was held up may not blame the peer.
-    private func judgeSilence() {
-        let now = ContinuousClock.now
-        guard let handle, let due = nextProbe(), due <= now else { return }
-        if let first = silence.firstProbe, now - silence.since >= liveness.giveUp,
-            now - first >= liveness.giveUp - liveness.probeInterval
-        {
-            let patience = SSHError.seconds(liveness.giveUp)
-            fail(SSHError(.linkLost, "connection", "nothing was heard from \(host) for \(patience) s"))
-            return
-        }
-        silence.firstProbe = silence.firstProbe ?? now
-        silence.nextProbe = now + liveness.probeInterval
-        // Where the last probe was answered the first call takes the answer in, and only the second one asks again;
-        // where it was not, or was the first, the second call does nothing.
-        let received = counter.pointee.in_bytes
-        ssh_send_keepalive(handle)
-        ssh_send_keepalive(handle)
-        if ssh_is_connected(handle) == 0 { fail(error("keep-alive", handle, receivedBefore: received)) }
     }
 }

@@ -160,4 +160,38 @@ import Testing
             #expect(try await session.run("echo in", deadline: .seconds(20)).stdout == Array("in\n".utf8))
         }
     }
+
+    @Test(arguments: [(0, SSHError.Kind.denied), (120_000, .deadline)] as [(UInt32, SSHError.Kind)])
+    func roundsWithoutAQuestionComeToAnEnd(pause: UInt32, kind: SSHError.Kind) async throws {
+        let directory = try OpenSSHServer.makeDirectory()
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        try OpenSSHServer.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", directory + "/key")
+        let server = ScriptedServer("127.63.0.5", hostKey: directory + "/key", .asksNothing(pause))
+        let session = try await Session.connect(
+            socket: OpenSSHServer.dial(server.address, server.port), host: server.address, port: server.port,
+            user: "root", knownHosts: KnownHosts(own: "/nonexistent/known_hosts", others: []), deadline: .seconds(10))
+        let began = ContinuousClock.now
+        let error = await failure {
+            try await session.authenticate(
+                with: [.keyboardInteractive], deadline: .seconds(10), loginDeadline: .seconds(3)
+            ) { _, _ in "answer" }
+        }
+        #expect(error?.kind == kind, "\(error?.description ?? "no error")")
+        #expect(error?.message.contains(kind == .denied ? "asks without end" : "within 3 s") == true)
+        #expect(ContinuousClock.now - began < .seconds(8))
+    }
+
+    @Test func timeOfThePersonIsNotTheServers() async throws {
+        try await OpenSSHServer.with { server in
+            try OpenSSHServer.run("ssh-keygen", "-q", "-p", "-N", "correct horse", "-f", server.identity)
+            let session = try await server.connect()
+            try await session.authenticate(
+                with: [.identity(path: server.identity)], deadline: .seconds(10), loginDeadline: .seconds(2)
+            ) { _, _ in
+                try await Task.sleep(for: .seconds(3))
+                return "correct horse"
+            }
+            #expect(try await session.run("echo in", deadline: .seconds(20)).stdout == Array("in\n".utf8))
+        }
+    }
 }

@@ -1,12 +1,13 @@
 import Glibc
 import Synchronization
 
-/// A TCP relay to a server that can stop, as a link does: connections stay, and nothing moves any more.
+/// A TCP relay to a server that can stop reading, as a busy peer does, or lose every packet, as a link that is cut.
 ///
 /// Its buffers are small, so that a sender notices at once.
 final class StallingRelay: Sendable {
     /// The end to talk SSH over.
     let client: CInt
+    private let near = Atomic<CInt>(-1)
     private let isStalled = Atomic(false)
     private let isOver = Atomic(false)
 
@@ -18,6 +19,7 @@ final class StallingRelay: Sendable {
         setsockopt(client, SOL_SOCKET, SO_SNDBUF, &size, socklen_t(MemoryLayout<CInt>.size))
         let inner = accept(listener, nil, nil)
         close(listener)
+        near.store(inner, ordering: .sequentiallyConsistent)
         let outer = try server.dial()
         Thread.detach { [self] in
             relay(inner, outer)
@@ -27,6 +29,19 @@ final class StallingRelay: Sendable {
     }
 
     func stall() { isStalled.store(true, ordering: .sequentiallyConsistent) }
+    func resume() { isStalled.store(false, ordering: .sequentiallyConsistent) }
+
+    /// Drops every packet that arrives, acknowledgements included, by a socket filter (socket(7)) that takes none.
+    func cut() {
+        // `struct sock_filter`, "return 0", and `struct sock_fprog` with a pointer to it.
+        let end = near.load(ordering: .sequentiallyConsistent)
+        withUnsafeBytes(of: (UInt16(6), UInt8(0), UInt8(0), UInt32(0))) { instruction in
+            var program = (UInt(1), instruction.baseAddress)
+            setsockopt(end, SOL_SOCKET, SO_ATTACH_FILTER, &program, 16)
+        }
+        stall()
+    }
+
     func end() { isOver.store(true, ordering: .sequentiallyConsistent) }
 
     private func relay(_ inner: CInt, _ outer: CInt) {

@@ -1,0 +1,108 @@
+import CLibSSH
+import Glibc
+
+/// Time in which this side was awake, lap by lap.
+///
+/// A process that was stopped, or a machine that slept, heard nobody in that time and may blame nobody for it. So no lap
+/// counts for more than the thread ever waits at a time.
+struct AwakeClock {
+    /// The longest wait of a session's thread while somebody waits for the session.
+    static let longestLap = Duration.seconds(1)
+
+    private(set) var total = Duration.zero
+    private var last = ContinuousClock.now
+
+    /// Ends a lap and begins the next.
+    ///
+    /// - Returns: how long the lap counts.
+    mutating func lap() -> Duration {
+        let now = ContinuousClock.now
+        let counted = min(now - last, Self.longestLap)
+        last = now
+        total += counted
+        return counted
+    }
+}
+
+/// How long the peer has said nothing while we listened.
+struct Silence {
+    /// Time spent listening since the last byte from the peer, or since somebody began to wait.
+    var listened = Duration.zero
+    /// How much of it had passed at the first probe.
+    var firstProbe: Duration?
+    /// How much of it has passed when the next one is due.
+    var nextProbe: Duration?
+    /// Nobody waits, so nobody counts.
+    var isIdle = true
+
+    mutating func restart() {
+        listened = .zero
+        firstProbe = nil
+        nextProbe = nil
+    }
+}
+
+/// What the kernel knows of our bytes on their way to the peer's (tcp(7), ioctl `SIOCOUTQ`).
+private struct SendQueue {
+    /// The peer's kernel has not acknowledged everything.
+    let isFilled: Bool
+    /// It has not answered the last attempt either, be it a repetition or a probe of its closed window.
+    let isUnanswered: Bool
+
+    init(_ socket: CInt) {
+        var count: CInt = 0
+        isFilled = ioctl(socket, UInt(TIOCOUTQ), &count) == 0 && count > 0
+        // `struct tcp_info`: the third byte counts repetitions, the fourth probes; an answer sets both to zero.
+        var info = [UInt8](repeating: 0, count: 8)
+        var size = socklen_t(info.count)
+        let isKnown = getsockopt(socket, CInt(IPPROTO_TCP), TCP_INFO, &info, &size) == 0 && size >= 4
+        isUnanswered = isKnown && (info[2] > 0 || info[3] > 0)
+    }
+}
+
+extension Session {
+    /// Time in which this side was awake, since the session began.
+    func awake() -> Duration {
+        _ = clock.lap()
+        return clock.total
+    }
+
+    /// In how much more silence the next probe is due.
+    func nextProbe() -> Duration? {
+        guard isAuthenticated, failure == nil, !waiters.isEmpty else { return nil }
+        return max((silence.nextProbe ?? liveness.probeInterval) - silence.listened, .zero)
+    }
+
+    /// Called only when the connection has just been found silent: a thread that was held up may not blame the peer.
+    func judgeSilence() {
+        guard let handle, nextProbe() == .zero else { return }
+        let queue = SendQueue(socket)
+        let isPending = ssh_get_poll_flags(handle) & SSH_WRITE_PENDING != 0
+        if queue.isFilled || isPending {
+            // What we have sent is not there yet, so nobody can answer it. While the peer's kernel says that it has no
+            // room the link is there; when it says nothing either, the link is lost.
+            guard queue.isUnanswered else { return silence.restart() }
+            if silence.listened >= liveness.giveUp { return loseLink() }
+            silence.nextProbe = silence.listened + liveness.probeInterval
+            return
+        }
+        if let first = silence.firstProbe, silence.listened >= liveness.giveUp,
+            silence.listened - first >= liveness.giveUp - liveness.probeInterval
+        {
+            return loseLink()
+        }
+        silence.firstProbe = silence.firstProbe ?? silence.listened
+        silence.nextProbe = silence.listened + liveness.probeInterval
+        // Where the last probe was answered the first call takes the answer in, and only the second one asks again;
+        // where it was not, or was the first, the second call does nothing.
+        let received = counter.pointee.in_bytes
+        ssh_send_keepalive(handle)
+        ssh_send_keepalive(handle)
+        if ssh_is_connected(handle) == 0 { fail(error("keep-alive", handle, receivedBefore: received)) }
+    }
+
+    private func loseLink() {
+        let patience = SSHError.seconds(liveness.giveUp)
+        fail(SSHError(.linkLost, "connection", "nothing was heard from \(host) for \(patience) s"))
+    }
+}
