@@ -11,7 +11,8 @@ enum TextReport {
     static func text(_ manifest: Manifest, manifestBytes: [UInt8]) -> String {
         let source = manifest.source
         let image = manifest.image
-        var lines = ["Acquisition of \(source.name)", String(repeating: "=", count: 15 + source.name.count), ""]
+        let name = Visible.field(source.name)
+        var lines = ["Acquisition of \(name)", String(repeating: "=", count: 15 + name.count), ""]
 
         section("Case", in: &lines) {
             [
@@ -77,8 +78,8 @@ enum TextReport {
         guard !known.isEmpty else { return }
         lines += [title, String(repeating: "-", count: title.count)]
         for (name, value) in known {
-            // A value may hold a line break; no second line may look like a fact of its own.
-            let quoted = value.split(separator: "\n", omittingEmptySubsequences: false).joined(separator: "\n    | ")
+            // Notes may have several lines, and names of the container's any; none may look like a fact of its own.
+            let quoted = Visible.lines(value, mark: "    | ")
             lines.append(name + ":" + String(repeating: " ", count: max(24 - name.count, 1)) + quoted)
         }
         lines.append("")
@@ -92,7 +93,7 @@ enum TextReport {
         if manifest.hashes.values.contains(where: { $0.source != nil }) {
             words += "\nThe hashes computed at the source agree with those of the image."
         } else if let reason = manifest.sourceHashError {
-            words += "\nThere is no hash of the source to compare with: \(reason)"
+            words += "\nThere is no hash of the source to compare with: \(Visible.field(reason))"
         }
         return words
     }
@@ -109,7 +110,7 @@ enum TextReport {
         }
         for record in manifest.readErrors {
             lines.append(
-                "  offset \(record.offsetBytes), length \(record.lengthBytes): \(record.error) (\(record.errno)), "
+                "  offset \(record.offsetBytes), length \(record.lengthBytes): \(Visible.field(record.error)) (\(record.errno)), "
                     + "retries: \(record.retries), \(record.outcome.rawValue)")
         }
         return lines + [""]

@@ -176,16 +176,22 @@ extension Session {
     private func answerRound(_ attempt: Attempt) async throws -> Bool {
         let handle = try live(Attempt.operation)
         let heading = [ssh_userauth_kbdint_getname(handle), ssh_userauth_kbdint_getinstruction(handle)]
-            .compactMap { $0.map { String(cString: $0) } }.filter { !$0.isEmpty }.map { $0 + "\n" }.joined()
+            .compactMap { $0.map { String(cString: $0) } }.filter { !$0.isEmpty }.map { told($0) + "\n" }.joined()
         for index in 0..<UInt32(max(ssh_userauth_kbdint_getnprompts(handle), 0)) {
             let handle = try live(Attempt.operation)
             var echo: CChar = 0
             let question = ssh_userauth_kbdint_getprompt(handle, index, &echo).map { String(cString: $0) } ?? ""
-            let text = (index == 0 ? heading : "") + "(\(user)@\(host)) \(question)"
+            let text = (index == 0 ? heading : "") + told(question)
             guard let answer = try await askPerson(text, echo: echo != 0, attempt) else { return false }
             ssh_userauth_kbdint_setanswer(try live(Attempt.operation), index, answer)
         }
         return true
+    }
+
+    /// The server's words, each line marked as such, so that none passes for a question of ours (RFC 4256, section 3.2).
+    nonisolated func told(_ text: String) -> String {
+        text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
+            .map { "(\(user)@\(host)) \($0)" }.joined(separator: "\n")
     }
 
     private func methodNames(_ methods: CInt) -> [String] {

@@ -26,7 +26,7 @@ public struct Terminal: Sendable {
     /// Shows a text and reads a line.
     ///
     /// - Parameters:
-    ///   - text: shown as it is, but for control characters: it may come from a server nobody trusts yet.
+    ///   - text: shown as ``Visible`` has it, with its lines: it may come from a server nobody trusts yet.
     ///   - echo: whether the answer is to be seen. Restored also when a signal ends the process meanwhile.
     /// - Returns: the line without its end; `nil` where there is no terminal or the line is the end of file.
     /// - Throws: `ScoutError` (`interrupted`) on Control-C.
@@ -53,7 +53,7 @@ public struct Terminal: Sendable {
         else { return .success(nil) }
         defer { mode.restore() }
 
-        write(descriptor, printable(text))
+        write(descriptor, Visible.lines(text, mark: ""))
         var line: [UInt8] = []
         var byte: UInt8 = 0
         while true {
@@ -70,17 +70,8 @@ public struct Terminal: Sendable {
 
     private static var controlC: UInt8 { 3 }
 
-    /// A text without what could move the cursor or colour a lie.
-    static func printable(_ text: String) -> String {
-        String(
-            String.UnicodeScalarView(
-                text.unicodeScalars.map { scalar in
-                    let isControl = scalar.value < 0x20 || (0x7f..<0xa0).contains(scalar.value)
-                    return isControl && scalar != "\n" ? "?" : scalar
-                }))
-    }
-
     private static func write(_ descriptor: CInt, _ text: String) {
-        _ = Glibc.write(descriptor, text, text.utf8.count)
+        // A terminal that takes no text gives no answer either, which the read after it tells.
+        if !Array(text.utf8).withUnsafeBytes({ File.writeAll($0, to: descriptor) }) { return }
     }
 }

@@ -43,12 +43,13 @@ enum Candidates {
         invocation(words)?.topology.forwardedPorts.map { String($0) } ?? []
     }
 
-    /// Remembers an answer for the next TAB; a cache that can't be written is no failure.
+    /// Remembers an answer for the next TAB, but for names that a terminal would obey; a cache that can't be written is
+    /// no failure.
     static func remember(_ names: [String], _ kind: Kind, _ invocation: Invocation) {
         guard case .remote = invocation.place else { return }
         let directory = invocation.paths.cacheDirectory
         guard (try? File.makePrivateDirectory(directory)) != nil else { return }
-        try? File.replace(file(kind, invocation), with: names.joined(separator: "\n").utf8)
+        try? File.replace(file(kind, invocation), with: names.filter(Visible.isClean).joined(separator: "\n").utf8)
     }
 
     private static func remembered(_ kind: Kind, _ invocation: Invocation) -> [String] {

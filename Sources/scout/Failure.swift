@@ -15,23 +15,39 @@ enum Failure {
         if let known = error as? ScoutError { leave(known, json: json) }
         if error is CancellationError { leave(ScoutError(.interrupted, "interrupted"), json: json) }
         let status = Scout.exitCode(for: error)
-        if error is ExitCode { Glibc.exit(status.rawValue) }
+        if error is ExitCode { leave(status.rawValue, json: json) }
         if status == .validationFailure, json {
             leave(ScoutError(.usage, Scout.message(for: error), hint: "scout --help"), json: true)
         }
         if status == .failure { leave(ScoutError(.failed, "\(error)"), json: json) }
         let text = Scout.fullMessage(for: error)
-        if !text.isEmpty { Output.write(text + "\n", to: status == .success ? STDOUT_FILENO : STDERR_FILENO) }
-        Glibc.exit(status.rawValue)
+        guard status == .success, !text.isEmpty else {
+            if !text.isEmpty { Output.complain(text) }
+            Glibc.exit(status.rawValue)
+        }
+        do throws(ScoutError) { try Output.printHelp(text) } catch { leave(error, json: json) }
+        leave(status.rawValue, json: json)
     }
 
+    /// Ends a process whose result is printed, with its status if all of the result has arrived.
+    static func leave(_ status: Int32, json: Bool) -> Never {
+        do throws(ScoutError) { try Output.finish() } catch { leave(error, json: json) }
+        Glibc.exit(status)
+    }
+
+    /// A second JSON object would make the first one worthless: then, and where stdout is gone, it is said on stderr.
     private static func leave(_ error: ScoutError, json: Bool) -> Never {
-        if json, let data = try? JSON.encode(error) {
-            Output.write(String(decoding: data, as: UTF8.self) + "\n", to: STDOUT_FILENO)
-        } else {
-            Output.write("scout: \(error.message)\n", to: STDERR_FILENO)
-            if let hint = error.hint { Output.write("hint: \(hint)\n", to: STDERR_FILENO) }
+        if json, !Output.hasPrinted, let data = try? JSON.encode(error) {
+            do throws(ScoutError) {
+                try Output.printJSON(String(decoding: data, as: UTF8.self))
+                try Output.finish()
+                Glibc.exit(error.code.exitStatus)
+            } catch let loss {
+                Output.talk("scout: \(loss.message)")
+            }
         }
+        Output.talk("scout: \(error.message)")
+        if let hint = error.hint { Output.talk("hint: \(hint)") }
         Glibc.exit(error.code.exitStatus)
     }
 }

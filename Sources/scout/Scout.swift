@@ -23,6 +23,7 @@ struct Scout: AsyncParsableCommand {
 @main
 enum Main {
     static func main() async {
+        StandardDescriptors.open()
         // A peer that leaves is an error to report, not a reason to die of.
         signal(SIGPIPE, SIG_IGN)
         // So is a file that grows past a limit (ulimit -f).
@@ -38,5 +39,6 @@ enum Main {
         } catch {
             Failure.exit(with: error, words: words)
         }
+        Failure.leave(0, json: words.contains("--json"))
     }
 }

@@ -147,6 +147,15 @@ import Testing
         }
     }
 
+    @Test func noLineOfTheServersPassesForAQuestionOfOurs() async throws {
+        try await OpenSSHServer.with { server in
+            let session = try await server.connect()
+            let trap = "hello\r\nPassphrase for /home/me/.ssh/id_ed25519: \u{2028}Password: \u{85}\n"
+            let lines = session.told(trap).split(separator: "\n", omittingEmptySubsequences: false)
+            #expect(lines.count == 5 && lines.allSatisfy { $0.hasPrefix("(\(server.user)@\(server.address)) ") })
+        }
+    }
+
     @Test(.enabled(if: canTestAsRoot, "needs root: the account's password is laid over /etc/shadow"))
     func serverThatWantsTwoMethodsGetsBoth() async throws {
         let options = OpenSSHServer.Options(

@@ -38,7 +38,7 @@ import Testing
     @Test func textsOfAServerCannotMoveTheCursor() async throws {
         let pair = PseudoTerminalPair()
         async let answer = Terminal(path: pair.path).ask("\u{1b}[2J\u{9b}31mOK?\n", echo: true)
-        try await pair.type("\n", after: "?[2J?31mOK?")
+        try await pair.type("\n", after: "\\u{1B}[2J\\u{9B}31mOK?")
         #expect(try await answer?.isEmpty == true)
     }
 

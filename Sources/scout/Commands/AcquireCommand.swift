@@ -90,11 +90,11 @@ struct AcquireCommand: AsyncParsableCommand {
             }
         }
         meter.finish()
-        try invocation.output.result(json: result.manifest.json()) { Self.text(result) }
+        try invocation.output.result(json: result.manifest.json()) { Self.page(result) }
         try Self.judge(result.manifest)
     }
 
-    private static func text(_ result: Acquisition.Result) -> String {
+    private static func page(_ result: Acquisition.Result) -> Page {
         let manifest = result.manifest
         var lines = ["\(manifest.image.path): \(manifest.image.sizeBytes) bytes from \(manifest.source.name)"]
         for algorithm in HashAlgorithm.allCases {
@@ -105,7 +105,7 @@ struct AcquireCommand: AsyncParsableCommand {
         }
         lines.append(manifest.verified ? "read again and verified" : "NOT read again: not verified")
         lines.append("manifest \(result.manifestPath), SHA-256 \(result.manifestSHA256)")
-        return lines.joined(separator: "\n")
+        return Page(lines)
     }
 
     private static func judge(_ manifest: Manifest) throws(ScoutError) {

@@ -29,7 +29,7 @@ struct DoctorCommand: AsyncParsableCommand {
             case .local: await InnerDoctor(invocation: invocation).examine(port)
             }
         let forPeople = invocation.output.isForPeople
-        try invocation.output.result(report) { report.text(forPeople: forPeople) }
+        try invocation.output.result(report) { report.page(forPeople: forPeople) }
         if !report.ok { throw ExitCode(1) }
     }
 }

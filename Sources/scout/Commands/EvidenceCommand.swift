@@ -13,11 +13,11 @@ struct EvidenceCommand: AsyncParsableCommand {
         let report = try await invocation.withContainer { try await $0.evidence() }
         Candidates.remember(report.devices.map(\.name), .evidence, invocation)
         let forPeople = invocation.output.isForPeople
-        try invocation.output.result(report) { Self.table(report, forPeople: forPeople) }
+        try invocation.output.result(report) { Self.page(report, forPeople: forPeople) }
         if report.devices.isEmpty { invocation.output.remark("no devices: ask the owner to map a disk") }
     }
 
-    private static func table(_ report: EvidenceReport, forPeople: Bool) -> String {
+    private static func page(_ report: EvidenceReport, forPeople: Bool) -> Page {
         var table = Table("NAME", "SIZE", "ACCESS", "PARTITION", "START", "TYPE", "PORTS")
         for device in report.devices {
             let ports = device.exportedOn.map(String.init).joined(separator: ",")
@@ -32,6 +32,6 @@ struct EvidenceCommand: AsyncParsableCommand {
                 ])
             }
         }
-        return table.text(forPeople: forPeople)
+        return Page(table, forPeople: forPeople)
     }
 }

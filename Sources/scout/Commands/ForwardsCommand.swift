@@ -42,7 +42,7 @@ struct ForwardsCommand: AsyncParsableCommand {
             }
         let forPeople = invocation.output.isForPeople
         if !forPeople, !global.json { invocation.output.remark(report.origin) }
-        try invocation.output.result(report) { report.text(forPeople: forPeople) }
+        try invocation.output.result(report) { report.page(forPeople: forPeople) }
     }
 
     /// Evaluates a file; its rules were true when it was last written.

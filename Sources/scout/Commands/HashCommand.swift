@@ -22,11 +22,12 @@ struct HashCommand: AsyncParsableCommand {
         let invocation = try Invocation(global)
         let report = try await invocation.withContainer { try await $0.hash(source, algorithms: hash.algorithms) }
         try invocation.output.result(report) {
-            HashAlgorithm.allCases.compactMap { algorithm in
-                report.hashes[algorithm.rawValue].map {
-                    "\(algorithm.displayName.padding(to: 8)) \($0)  \(report.path)\n"
-                }
-            }.joined()
+            Page(
+                HashAlgorithm.allCases.compactMap { algorithm in
+                    report.hashes[algorithm.rawValue].map {
+                        "\(algorithm.displayName.padding(to: 8)) \($0)  \(report.path)"
+                    }
+                })
         }
     }
 }

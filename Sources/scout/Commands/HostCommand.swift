@@ -26,7 +26,7 @@ struct HostForwardingCommand: ParsableCommand {
             let report = try await firewall.report(source: .agent)
             let shown = HostForwardingReport(inForce: try await firewall.isInForce(), report: report)
             let forPeople = invocation.output.isForPeople
-            try invocation.output.result(shown) { report.text(forPeople: forPeople) }
+            try invocation.output.result(shown) { report.page(forPeople: forPeople) }
             invocation.output.remark(
                 shown.inForce == true
                     ? "these are scout's rules, complete"
@@ -49,12 +49,13 @@ struct HostForwardingCommand: ParsableCommand {
             if dryRun {
                 let rules = try HostFirewall(topology: invocation.topology, paths: invocation.paths).generated()
                 return try invocation.output.result(HostForwardingReport(ipv4: rules.ipv4, ipv6: rules.ipv6)) {
-                    "# iptables-restore\n\(rules.ipv4)# ip6tables-restore\n\(rules.ipv6)"
+                    let sections = [("# iptables-restore", rules.ipv4), ("# ip6tables-restore", rules.ipv6)]
+                    return Page(sections.flatMap { [$0] + $1.split(separator: "\n").map(String.init) })
                 }
             }
             let changed = try await invocation.hostFirewall().apply()
             try invocation.output.result(HostForwardingReport(inForce: true, changed: changed)) {
-                changed ? "the firewall is loaded" : "the firewall was loaded already: nothing changed"
+                [changed ? "the firewall is loaded" : "the firewall was loaded already: nothing changed"]
             }
         }
     }

@@ -65,7 +65,7 @@ struct HostSwitchOptions: ParsableArguments {
         let firewall = try invocation.hostFirewall()
         if enabled, !yes, isatty(STDIN_FILENO) == 1 { try await confirm(name, invocation.hostTopology()) }
         let report = try await firewall.set(name, to: enabled)
-        try invocation.output.result(report) { Self.text(report) }
+        try invocation.output.result(report) { [Self.text(report)] }
     }
 
     static func show(_ name: HostSwitches.Name, _ global: GlobalOptions) async throws {
@@ -73,8 +73,8 @@ struct HostSwitchOptions: ParsableArguments {
         let firewall = try invocation.hostFirewall()
         let report = try await firewall.status(name)
         try invocation.output.result(report) {
-            text(report)
-                + (report.rulesAreInForce ? "" : "\nbut the kernel has other rules: scout host forwarding apply")
+            let remark = "but the kernel has other rules: scout host forwarding apply"
+            return Page([text(report)] + (report.rulesAreInForce ? [] : [remark]))
         }
     }
 

@@ -13,10 +13,10 @@ struct PortsCommand: AsyncParsableCommand {
         let leases = report.ports.compactMap { $0.lease?.service }
         Candidates.remember(leases.flatMap { [String($0.port), $0.name] }, .ports, invocation)
         let forPeople = invocation.output.isForPeople
-        try invocation.output.result(report) { Self.table(report, forPeople: forPeople) }
+        try invocation.output.result(report) { Self.page(report, forPeople: forPeople) }
     }
 
-    private static func table(_ report: PortsReport, forPeople: Bool) -> String {
+    private static func page(_ report: PortsReport, forPeople: Bool) -> Page {
         var table = Table("PORT", "STATE", "NAME", "SOURCE", "ALLOWED", "CLIENTS", "SENT")
         table.rows = report.ports.map { row in
             guard let lease = row.lease else {
@@ -31,6 +31,6 @@ struct PortsCommand: AsyncParsableCommand {
                 allowed.isEmpty ? "-" : allowed, clients.isEmpty ? "-" : clients, sent ?? "?",
             ]
         }
-        return table.text(forPeople: forPeople)
+        return Page(table, forPeople: forPeople)
     }
 }

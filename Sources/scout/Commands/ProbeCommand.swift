@@ -24,7 +24,7 @@ struct ProbeCommand: ParsableCommand {
         let probe = try PortProbe(ports, nonce: nonce, topology: invocation.topology, paths: invocation.paths)
         // In one line, so that the reader knows where it ends.
         let bytes = try JSON.encode(probe.report).map { $0 == 10 ? 32 : $0 }
-        Output.write(String(decoding: bytes, as: UTF8.self) + "\n", to: STDOUT_FILENO)
+        try Output.printJSON(String(decoding: bytes, as: UTF8.self))
         probe.run(until: STDIN_FILENO)
     }
 }

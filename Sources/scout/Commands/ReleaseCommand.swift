@@ -22,7 +22,7 @@ struct ReleaseCommand: AsyncParsableCommand {
             service.map { text in UInt16(text).map(ReleaseSelection.port) ?? .name(text) } ?? .all
         let report = try await invocation.withContainer { try await $0.release(selection) }
         try invocation.output.result(report) {
-            report.released.map { "released \($0.port) \($0.name)\n" }.joined()
+            Page(report.released.map { "released \($0.port) \($0.name)" })
         }
         if report.released.isEmpty { invocation.output.remark("nothing was leased") }
     }

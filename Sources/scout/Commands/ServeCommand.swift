@@ -72,7 +72,7 @@ struct ServeCommand: ParsableCommand {
             request.writable = writable
             try await invocation.withContainer { [request, foreground] container in
                 let lease = try await container.serve(request)
-                try invocation.output.result(lease) { Self.text(lease) }
+                try invocation.output.result(lease) { Self.page(lease) }
                 if foreground { try await invocation.stay(with: lease, on: container) }
             }
         }
@@ -84,11 +84,11 @@ struct ServeCommand: ParsableCommand {
             return String(decoding: bytes.filter { $0 > 0x20 }, as: UTF8.self)
         }
 
-        private static func text(_ lease: LeaseReport) -> String {
+        private static func page(_ lease: LeaseReport) -> Page {
             let who = lease.allow.isEmpty ? "this machine only" : lease.allow.map(\.description).joined(separator: ", ")
             let access = lease.readOnly ? "read-only" : "WRITABLE"
-            let key = lease.pskFile.map { "\nkey file: \($0)" } ?? ""
-            return "\(lease.source) on port \(lease.port), \(access), for \(who)\n\(lease.uri)\(key)"
+            let key = lease.pskFile.map { ["key file: \($0)"] } ?? []
+            return Page(["\(lease.source) on port \(lease.port), \(access), for \(who)", lease.uri] + key)
         }
     }
 }

@@ -31,10 +31,10 @@ struct StatusCommand: AsyncParsableCommand {
     private static func show(_ invocation: Invocation, clears: Bool = false) async throws -> ScoutError? {
         let (report, error) = await StatusReport.take(invocation)
         let forPeople = invocation.output.isForPeople
-        // Home, then what is on the page, then nothing below it: no flicker.
-        try invocation.output.result(report) {
-            let text = report.text(forPeople: forPeople)
-            return clears ? "\u{1B}[H" + text.replacing("\n", with: "\u{1B}[K\n") + "\u{1B}[J" : text
+        if clears {
+            try Output.paintResult(report.page(forPeople: forPeople))
+        } else {
+            try invocation.output.result(report) { report.page(forPeople: forPeople) }
         }
         if let hint = error?.hint { invocation.output.remark("hint: \(hint)") }
         return error

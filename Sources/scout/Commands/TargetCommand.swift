@@ -28,7 +28,7 @@ struct TargetCommand: ParsableCommand {
             let target = Target(name: name, address: address, identity: identity, topology: global.topology)
             try ConfigurationFile(invocation.paths.configurationFile).add(target)
             let added = try Invocation(global)
-            try added.output.result(TargetsReport(added.configuration, only: name)) { "added \(name): \(address)" }
+            try added.output.result(TargetsReport(added.configuration, only: name)) { ["added \(name): \(address)"] }
         }
     }
 
@@ -39,7 +39,7 @@ struct TargetCommand: ParsableCommand {
         func run() throws {
             let invocation = try Invocation(global)
             let report = TargetsReport(invocation.configuration)
-            try invocation.output.result(report) { report.table(forPeople: invocation.output.isForPeople) }
+            try invocation.output.result(report) { report.page(forPeople: invocation.output.isForPeople) }
         }
     }
 
@@ -59,7 +59,7 @@ struct TargetCommand: ParsableCommand {
                 throw ConfigurationFile.unknown(name, invocation.configuration)
             }
             let report = TargetsReport(invocation.configuration, only: name)
-            try invocation.output.result(report) { report.table(forPeople: invocation.output.isForPeople) }
+            try invocation.output.result(report) { report.page(forPeople: invocation.output.isForPeople) }
         }
     }
 
@@ -74,7 +74,7 @@ struct TargetCommand: ParsableCommand {
             let invocation = try Invocation(global)
             try ConfigurationFile(invocation.paths.configurationFile).use(name)
             let changed = try Invocation(global)
-            try changed.output.result(TargetsReport(changed.configuration, only: name)) { "using \(name)" }
+            try changed.output.result(TargetsReport(changed.configuration, only: name)) { ["using \(name)"] }
         }
     }
 
@@ -89,7 +89,7 @@ struct TargetCommand: ParsableCommand {
             let invocation = try Invocation(global)
             let report = TargetsReport(invocation.configuration, only: name)
             try ConfigurationFile(invocation.paths.configurationFile).remove(name)
-            try invocation.output.result(report) { "removed \(name)" }
+            try invocation.output.result(report) { ["removed \(name)"] }
         }
     }
 }

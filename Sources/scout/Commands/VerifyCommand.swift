@@ -22,11 +22,11 @@ struct VerifyCommand: AsyncParsableCommand {
             image: image, version: Version.text, command: CommandLine.arguments.joined(separator: " "))
         let result = try await verification.run(cancellation: cancellation) { meter.show($0) }
         meter.finish()
-        try invocation.output.result(json: result.manifest.json()) { Self.text(result) }
+        try invocation.output.result(json: result.manifest.json()) { Self.page(result) }
         if !result.isIntact { throw ExitCode(1) }
     }
 
-    private static func text(_ result: Verification.Result) -> String {
+    private static func page(_ result: Verification.Result) -> Page {
         let image = result.manifest.image
         var lines: [String] = []
         if let recorded = image.recordedSizeBytes, recorded != image.sizeBytes {
@@ -42,6 +42,6 @@ struct VerifyCommand: AsyncParsableCommand {
             lines.append("manifest DIFFERS from the one its report names")
         }
         lines.append(result.isIntact ? "\(image.path) is intact" : "\(image.path) is NOT what was acquired")
-        return lines.joined(separator: "\n")
+        return Page(lines)
     }
 }

@@ -38,15 +38,18 @@ struct DoctorReport: Report {
     /// What to do next, and who can do it.
     var advice: String
 
-    func text(forPeople: Bool) -> String {
+    func page(forPeople: Bool) -> Page {
         var table = Table("HOP", "", "SECONDS", "DETAIL")
         table.rows = hops.map { hop in
             let isReached = hop.detail != Hop.notReached
             let mark = hop.ok.map { $0 ? "ok" : "FAILS" } ?? (isReached ? "not known" : "-")
             return [hop.id.rawValue, mark, isReached ? Quantity.tenths(hop.elapsedSeconds) : "-", hop.detail]
         }
-        return table.text(forPeople: forPeople) + (forPeople ? "\n" : "") + "\(verdict)\n"
-            + (advice.isEmpty ? "" : "next: \(advice)\n")
+        var page = Page(table, forPeople: forPeople)
+        if forPeople { page.append("") }
+        page.append(verdict)
+        if !advice.isEmpty { page.append("next: \(advice)") }
+        return page
     }
 }
 

@@ -75,7 +75,7 @@ struct StatusReport: Report {
 
     // MARK: For people
 
-    func text(forPeople: Bool) -> String {
+    func page(forPeople: Bool) -> Page {
         var lines = ["scout     \(target)" + (address.map { $0 == target ? "" : " (\($0))" } ?? "")]
         if let vpn {
             lines.append(
@@ -99,7 +99,7 @@ struct StatusReport: Report {
         let free = (ports?.ports ?? []).count { $0.state == .free }
         if ports != nil { lines.append("ports     \(free) free") }
         for acquisition in acquisitions { lines.append("acquire   " + Self.summary(acquisition)) }
-        return lines.joined(separator: "\n") + "\n"
+        return Page(lines)
     }
 
     private static func summary(_ report: ForwardsReport) -> String {

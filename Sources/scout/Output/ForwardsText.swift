@@ -9,23 +9,26 @@ extension ForwardsReport {
     /// The report as people read it: one line on the links, a row for each port, the exposures.
     ///
     /// - Parameter forPeople: aligned, with a heading; otherwise tabs, and the exposures as rows that begin with that word.
-    func text(forPeople: Bool) -> String {
+    func page(forPeople: Bool) -> Page {
         var table = Table("PORT", "TO", "VPN", "LAN", "PACKETS", "WHY")
         table.rows = forwards.map {
             ["\($0.port)", $0.to, $0.vpn.rawValue, $0.lan.rawValue, "\($0.packets)", $0.reason ?? "-"]
         }
         guard forPeople else {
-            let rows = exposures.map { "exposure\t\($0.severity.rawValue)\t\($0.summary)\n" }
-            return table.text(forPeople: false) + rows.joined()
+            table.rows += exposures.map { ["exposure", $0.severity.rawValue, $0.summary] }
+            return Page(table, forPeople: false)
         }
         let link = vpn.up.map { $0 ? "up" : "DOWN" } ?? "not known"
-        var text = origin + "\n"
-        text += "VPN \(link) (\(vpn.interface), \(vpn.address)); local network "
-        text += (lan.enabled.map { $0 ? "LET IN" : "kept out" } ?? "not known")
-        text += "; host control \(hostControl.enabled ? "ON, port \(hostControl.port)" : "off")\n\n"
-        text += table.text(forPeople: true)
-        for exposure in exposures { text += "\n\(exposure.severity.rawValue): \(exposure.summary)" }
-        return text + (exposures.isEmpty ? "" : "\n")
+        let network = lan.enabled.map { $0 ? "LET IN" : "kept out" } ?? "not known"
+        let control = hostControl.enabled ? "ON, port \(hostControl.port)" : "off"
+        var page: Page = [
+            origin,
+            "VPN \(link) (\(vpn.interface), \(vpn.address)); local network \(network); host control \(control)", "",
+        ]
+        page.append(table, forPeople: true)
+        if !exposures.isEmpty { page.append("") }
+        for exposure in exposures { page.append("\(exposure.severity.rawValue): \(exposure.summary)") }
+        return page
     }
 }
 

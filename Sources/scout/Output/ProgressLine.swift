@@ -28,14 +28,14 @@ final class ProgressLine: Sendable {
             guard !state.isFinished, isLast || ContinuousClock.now - state.last > .milliseconds(200) else { return }
             state.last = .now
             state.isShown = true
-            Output.write("\r\u{1B}[K" + Self.text(progress), to: STDERR_FILENO)
+            Output.paint(Self.text(progress))
         }
     }
 
     /// Ends the line, so that what follows starts on one of its own.
     func finish() {
         state.withLock { state in
-            if state.isShown, !state.isFinished { Output.write("\n", to: STDERR_FILENO) }
+            if state.isShown, !state.isFinished { Output.talk("") }
             state.isFinished = true
         }
     }

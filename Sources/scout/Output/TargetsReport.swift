@@ -24,11 +24,11 @@ struct TargetsReport: Report {
             }
     }
 
-    func table(forPeople: Bool) -> String {
+    func page(forPeople: Bool) -> Page {
         var table = Table("", "NAME", "ADDRESS", "IDENTITY", "TOPOLOGY")
         table.rows = targets.map {
             [$0.isDefault ? "*" : "", $0.name, $0.address, $0.identity ?? "-", $0.topology ?? "-"]
         }
-        return table.text(forPeople: forPeople)
+        return Page(table, forPeople: forPeople)
     }
 }

@@ -1,0 +1,157 @@
+import Core
+import FoundationEssentials
+import Glibc
+import TestSupport
+import Testing
+
+@testable import scout
+
+/// What leaves the program, and what becomes of it where it can't.
+@Suite struct OutputTests {
+    /// A file's name that paints the terminal, fakes a row, and is no text.
+    private static let painted = "x\u{1B}[2J\u{202E}\t\r\nevidence7\t1\u{9B}31m\u{2028}"
+
+    private func bench(_ body: (Workbench) async throws -> Void) async throws {
+        try await Workbench.with { bench in
+            Workbench.write([7], to: "\(bench.directory)/evidence/\(Self.painted)", mode: 0o444)
+            try await body(bench)
+        }
+    }
+
+    private func isClean(_ text: String, but allowed: String = "\n") -> Bool {
+        text.unicodeScalars.allSatisfy { allowed.unicodeScalars.contains($0) || Visible.isClean(String($0)) }
+    }
+
+    @Test func namesOfDevicesPaintNothingAndFakeNoRow() async throws {
+        try await bench { bench in
+            let text = try await bench.scout("evidence")
+            #expect(isClean(text.output, but: "\n\t"))
+            let rows = text.output.split(separator: "\n").map { $0.split(separator: "\t") }
+            #expect(rows.count == 2 && rows.allSatisfy { $0.count == 7 })
+            #expect(text.output.contains("x\\u{1B}[2J\\u{202E}\\u{9}\\u{D}\\u{A}evidence7\\u{9}1\\u{9B}31m\\u{2028}"))
+            let json = try await bench.scout("evidence", "--json")
+            #expect(isClean(json.output))
+            let report = try JSON.decode(EvidenceReport.self, from: Data(json.output.utf8))
+            #expect(report.devices.map(\.name).contains(Self.painted))
+            let status = try await bench.scout("status")
+            #expect(isClean(status.output) && status.output.contains("evidence  x\\u{1B}[2J"))
+        }
+    }
+
+    @Test func errorsAndHintsAreOneLineEach() async throws {
+        try await bench { bench in
+            for words in [["hash", Self.painted + "/"], ["serve", "nbd", "ghost"], ["release", Self.painted]] {
+                let text = try await bench.scout.run(words)
+                #expect(text.status != 0 && isClean(text.errors), "\(text.errors)")
+                let lines = text.errors.split(separator: "\n")
+                #expect(lines.count <= 2 && lines[0].hasPrefix("scout: "), "\(lines)")
+                #expect(lines.dropFirst().allSatisfy { $0.hasPrefix("hint: ") })
+                let json = try await bench.scout.run(words + ["--json"])
+                #expect(isClean(json.output) && json.errors.isEmpty)
+            }
+            let usage = try await bench.scout("ports", "--\(Self.painted)")
+            #expect(usage.status == 64 && isClean(usage.errors))
+        }
+    }
+
+    @Test func wideCharactersKeepColumnsAligned() {
+        var table = Table("NAME", "SIZE")
+        table.rows = [["日本語", "1"], ["e\u{301}te\u{301}", "2"], ["🙂", "3"], ["\u{1B}", "4"], ["한국", "5"]]
+        let text = table.text(forPeople: true)
+        #expect(
+            text == """
+                NAME    SIZE
+                日本語  1
+                e\u{301}te\u{301}     2
+                🙂      3
+                \\u{1B}  4
+                한국    5
+
+                """)
+    }
+
+    /// Every character against glibc's table; the two may be of different versions of Unicode.
+    @Test func widthsAreThoseOfTheTerminal() throws {
+        let symbol = try #require(dlsym(nil, "wcwidth"))
+        let wcwidth = unsafeBitCast(symbol, to: (@convention(c) (wchar_t) -> CInt).self)
+        let own = uselocale(newlocale(LC_CTYPE_MASK, "C.UTF-8", nil))
+        defer { uselocale(own) }
+        var differing: [String] = []
+        for value in UInt32(0x20)...0x3ffff {
+            guard let scalar = Unicode.Scalar(value), Visible.isClean(String(scalar)) else { continue }
+            let expected = wcwidth(wchar_t(value))
+            if expected >= 0, Int(expected) != String(scalar).width { differing.append(String(value, radix: 16)) }
+        }
+        #expect(differing.count < 20, "\(differing)")
+    }
+
+    // MARK: Where it can't be written
+
+    /// Runs a shell line in which `scout` is the program.
+    private func shell(_ bench: Workbench, _ line: String) async throws -> Outcome {
+        var shell = bench.tool("bash")
+        shell.environment["scout"] = Project.binary
+        return try await shell("-c", line.replacing("scout ", with: "\"$scout\" "))
+    }
+
+    @Test(arguments: ["", " --json"])
+    func aResultThatCannotBeWrittenIsAnIOError(format: String) async throws {
+        try await Workbench.with { bench in
+            for verb in ["ports", "evidence", "--help", "ports --help", "--version", "hash evidence0"] {
+                for sink in ["> /dev/full", ">&-", "< /dev/null > /dev/null >&-"] {
+                    let outcome = try await shell(bench, "scout \(verb)\(format) \(sink)")
+                    #expect(outcome.status == 74, "\(verb) \(sink): \(outcome.errors)")
+                    #expect(outcome.errors.contains("can't be written to standard output"), "\(verb) \(sink)")
+                    #expect(outcome.output.isEmpty)
+                }
+                let reader = try await shell(
+                    bench, "(trap '' PIPE; sleep 0.3; scout \(verb)\(format); echo $? >&2) | true")
+                #expect(reader.errors.hasSuffix("74\n"), "\(verb): \(reader.errors)")
+            }
+            // The error's own status, and its words, where its JSON can't be written.
+            let error = try await shell(bench, "scout hash ghost\(format) > /dev/full")
+            #expect(error.status == 66 && error.errors.contains("no evidence named 'ghost'"))
+        }
+    }
+
+    @Test func closedDescriptorsNeverBecomeAFileOfOurs() async throws {
+        try await Workbench.with { bench in
+            let lease = bench.directory + "/lease"
+            let outcome = try await shell(
+                bench,
+                """
+                scout serve nbd evidence0 --foreground 0<&- > '\(lease)' 2>&- &
+                for i in $(seq 100); do [[ -s '\(lease)' ]] && break; sleep 0.05; done
+                readlink /proc/$!/fd/0 /proc/$!/fd/1 /proc/$!/fd/2
+                kill $!; wait $!
+                """)
+            #expect(outcome.output == "/dev/null\n\(lease)\n/dev/null\n")
+            #expect(outcome.status == 130)
+        }
+    }
+
+    @Test func withJSONThereIsOneObjectOnStdoutInEveryCase() async throws {
+        try await Workbench.with { bench in
+            let image = bench.directory + "/x.dd"
+            for words in [
+                ["acquire", "evidence0", image], ["verify", image], ["evidence"], ["ports"], ["doctor"],
+                ["hash", "evidence0"],
+                ["release", "--all"], ["release", "2001"], ["nonsense"], ["verify", "/nowhere"], ["status"],
+                ["target", "list"], ["forwards"], ["forwards", "--from", "/dev/null"],
+            ] {
+                let outcome = try await bench.scout.run(words + ["--json"])
+                let object = try? JSON.decoder().decode([String: Anything].self, from: Data(outcome.output.utf8))
+                #expect(object != nil, "\(words): \(outcome.output)")
+            }
+            // What follows a result is talk.
+            let outcome = try await shell(
+                bench, "timeout --foreground -s TERM 2 scout serve nbd evidence0 --foreground --json; echo $? >&2")
+            #expect((try? JSON.decode(LeaseReport.self, from: Data(outcome.output.utf8))) != nil, "\(outcome.output)")
+            #expect(outcome.errors.contains("scout: released port 200"))
+        }
+    }
+
+    private struct Anything: Decodable {
+        init(from decoder: any Decoder) {}
+    }
+}
