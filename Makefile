@@ -38,7 +38,7 @@ lint: packages ## swift format in strict mode, shellcheck
 format: ## rewrite the sources in our style
 	$(SWIFT) format --in-place --recursive --configuration .swift-format Package.swift Sources Tests
 
-completions: build ## generate completions/ anew
+completions: build ## write completions/ anew
 	Tests/completions $(RELEASE) completions
 
 install: build ## scout and its completions under PREFIX

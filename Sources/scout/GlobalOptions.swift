@@ -6,7 +6,7 @@ struct GlobalOptions: ParsableArguments {
         name: [.customShort("t"), .long],
         help: ArgumentHelp(
             "The scout to work on: a name, an address, or 'local'.", valueName: "NAME|[USER@]ADDR[:PORT]|local"),
-        completion: .custom { _, _, _ in Candidates.targets() })
+        completion: .values(.targets))
     var target: String?
 
     @Flag(help: "Print one JSON object instead of text.")
@@ -20,7 +20,7 @@ struct GlobalOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp("The network: documented, 22.04, loopback, or one of the configuration.", valueName: "NAME"),
-        completion: .list(["documented", "22.04", "loopback"]))
+        completion: .values(.topologies))
     var topology: String?
 
     @Option(help: ArgumentHelp("The configuration file.", valueName: "FILE"), completion: .file(extensions: ["toml"]))

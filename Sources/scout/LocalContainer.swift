@@ -68,10 +68,9 @@ struct LocalContainer: Container {
         Source.names(in: paths.evidenceDirectory)
     }
 
-    /// The leased ports and their names, for completion.
-    static func leaseNames(_ invocation: Invocation) -> [String] {
+    /// What is leased, for completion.
+    static func leases(_ invocation: Invocation) -> [LeaseReport] {
         let container = LocalContainer(topology: invocation.topology, paths: invocation.paths)
-        let leases = (try? container.table().report().ports.compactMap { $0.lease?.service }) ?? []
-        return leases.flatMap { [String($0.port), $0.name] }
+        return (try? container.table().report().ports.compactMap { $0.lease?.service }) ?? []
     }
 }

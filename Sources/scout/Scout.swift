@@ -15,7 +15,9 @@ struct Scout: AsyncParsableCommand {
         subcommands: [
             TargetCommand.self, StatusCommand.self, EvidenceCommand.self, AcquireCommand.self, VerifyCommand.self,
             HashCommand.self, ServeCommand.self, PortsCommand.self, ReleaseCommand.self, ForwardsCommand.self,
-            DoctorCommand.self, ExecCommand.self, HostCommand.self, GateCommand.self, ProbeCommand.self,
+            DoctorCommand.self, ExecCommand.self, HostCommand.self, CompletionCommand.self, CompleteCommand.self,
+            GateCommand.self,
+            ProbeCommand.self,
         ])
 }
 
@@ -28,7 +30,8 @@ enum Main {
         signal(SIGPIPE, SIG_IGN)
         // So is a file that grows past a limit (ulimit -f).
         signal(SIGXFSZ, SIG_IGN)
-        let words = GlobalOptions.moved(Array(CommandLine.arguments.dropFirst()), root: Scout.self)
+        let typed = CompletionCommand.spelled(Array(CommandLine.arguments.dropFirst()))
+        let words = GlobalOptions.moved(typed, root: Scout.self)
         do {
             var command = try Scout.parseAsRoot(words)
             if var command = command as? any AsyncParsableCommand {

@@ -18,7 +18,7 @@ struct AcquireCommand: AsyncParsableCommand {
 
     @Argument(
         help: ArgumentHelp("An evidence name, a path in the container, or an NBD URI.", valueName: "SOURCE"),
-        completion: .custom { words, _, _ in Candidates.evidence(words) })
+        completion: .values(.evidence))
     var source: String
     @Argument(help: ArgumentHelp("The file to make.", valueName: "IMAGE"), completion: .file())
     var image: String

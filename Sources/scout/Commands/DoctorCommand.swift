@@ -12,7 +12,7 @@ struct DoctorCommand: AsyncParsableCommand {
             """)
     @Argument(
         help: ArgumentHelp("A forwarded port.", valueName: "PORT"),
-        completion: .custom { words, _, _ in Candidates.forwardedPorts(words) })
+        completion: .values(.forwardedPorts))
     var port: UInt16?
     @OptionGroup var global: GlobalOptions
 

@@ -11,7 +11,7 @@ struct EvidenceCommand: AsyncParsableCommand {
     func run() async throws {
         let invocation = try Invocation(global)
         let report = try await invocation.withContainer { try await $0.evidence() }
-        Candidates.remember(report.devices.map(\.name), .evidence, invocation)
+        Candidates.remember(report, invocation)
         let forPeople = invocation.output.isForPeople
         try invocation.output.result(report) { Self.page(report, forPeople: forPeople) }
         if report.devices.isEmpty { invocation.output.remark("no devices: ask the owner to map a disk") }

@@ -8,7 +8,7 @@ struct HashCommand: AsyncParsableCommand {
 
     @Argument(
         help: ArgumentHelp("An evidence name, or a path in the container.", valueName: "SOURCE"),
-        completion: .custom { words, _, _ in Candidates.evidence(words) })
+        completion: .values(.evidence))
     var source: String
     @Option(help: ArgumentHelp("Which hashes: md5, sha1, sha256, sha512.", valueName: "LIST"))
     var hash = HashList(HashAlgorithm.standard)

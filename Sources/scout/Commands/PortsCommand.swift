@@ -10,8 +10,7 @@ struct PortsCommand: AsyncParsableCommand {
     func run() async throws {
         let invocation = try Invocation(global)
         let report = try await invocation.withContainer { try await $0.ports() }
-        let leases = report.ports.compactMap { $0.lease?.service }
-        Candidates.remember(leases.flatMap { [String($0.port), $0.name] }, .ports, invocation)
+        Candidates.remember(report, invocation)
         let forPeople = invocation.output.isForPeople
         try invocation.output.result(report) { Self.page(report, forPeople: forPeople) }
     }

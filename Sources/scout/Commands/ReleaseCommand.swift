@@ -7,7 +7,7 @@ struct ReleaseCommand: AsyncParsableCommand {
         commandName: "release", abstract: "End a service and free its port.")
     @Argument(
         help: ArgumentHelp("The port, or the service's name.", valueName: "PORT|NAME"),
-        completion: .custom { words, _, _ in Candidates.leases(words) })
+        completion: .values(.leases))
     var service: String?
     @Flag(help: "End every service.") var all = false
     @OptionGroup var global: GlobalOptions

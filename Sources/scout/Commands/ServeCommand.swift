@@ -18,9 +18,11 @@ struct ServeCommand: ParsableCommand {
 
         @Argument(
             help: ArgumentHelp("An evidence name, or a path in the container.", valueName: "SOURCE"),
-            completion: .custom { words, _, _ in Candidates.evidence(words) })
+            completion: .values(.evidence))
         var source: String
-        @Option(help: ArgumentHelp("The port; the first free one where none is named.", valueName: "N"))
+        @Option(
+            help: ArgumentHelp("The port; the first free one where none is named.", valueName: "N"),
+            completion: .values(.reservedPorts))
         var port: UInt16?
         @Option(help: ArgumentHelp("The name to export and release it by.", valueName: "L")) var name: String?
         @Option(

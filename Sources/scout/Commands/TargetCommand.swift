@@ -46,7 +46,7 @@ struct TargetCommand: ParsableCommand {
     struct Show: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Show one scout; the default where none is named.")
         @Argument(
-            help: ArgumentHelp("Which.", valueName: "NAME"), completion: .custom { _, _, _ in Candidates.targets() })
+            help: ArgumentHelp("Which.", valueName: "NAME"), completion: .values(.targets))
         var name: String?
         @OptionGroup var global: GlobalOptions
 
@@ -66,7 +66,7 @@ struct TargetCommand: ParsableCommand {
     struct Use: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Make a scout the default.")
         @Argument(
-            help: ArgumentHelp("Which.", valueName: "NAME"), completion: .custom { _, _, _ in Candidates.targets() })
+            help: ArgumentHelp("Which.", valueName: "NAME"), completion: .values(.targets))
         var name: String
         @OptionGroup var global: GlobalOptions
 
@@ -81,7 +81,7 @@ struct TargetCommand: ParsableCommand {
     struct Remove: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Forget a scout.")
         @Argument(
-            help: ArgumentHelp("Which.", valueName: "NAME"), completion: .custom { _, _, _ in Candidates.targets() })
+            help: ArgumentHelp("Which.", valueName: "NAME"), completion: .values(.targets))
         var name: String
         @OptionGroup var global: GlobalOptions
 
