@@ -207,8 +207,8 @@ final class ChainWalk {
     private func holds(_ test: Condition.Test, _ packet: Packet) -> Ternary {
         switch test {
         case .transport(let numbers): Ternary(numbers.contains(packet.transport))
-        case .inInterface(let pattern): fits(pattern, packet.inInterface)
-        case .outInterface(let pattern): fits(pattern, packet.outInterface)
+        case .inInterface(let patterns): fits(patterns, packet.inInterface)
+        case .outInterface(let patterns): fits(patterns, packet.outInterface)
         case .source(let addresses): addresses.holds(packet.source)
         case .destination(let addresses): addresses.holds(packet.destination)
         case .destinationIsLocal: packet.isLocal
@@ -216,21 +216,23 @@ final class ChainWalk {
         case .sourcePorts(let ports): holds(ports, packet, packet.sourcePorts)
         case .anyPorts(let ports):
             max(holds(ports, packet, packet.sourcePorts), holds(ports, packet, packet.destinationPorts))
-        case .tcpFlags(let mask, let set):
-            Ternary(packet.transport == TransportProtocol.tcp && packet.tcpFlags & mask == set)
+        case .tcpFlags(let test):
+            packet.transport == TransportProtocol.tcp ? test.holds(UInt32(packet.tcpFlags)) : .no
         case .states(let wanted):
             wanted.isDisjoint(with: packet.states)
                 ? (wanted.isDisjoint(with: packet.possibleStates) ? .no : .maybe) : .yes
+        case .status(let test, let negated):
+            packet.states.status(test, is: !negated, possible: packet.possibleStates)
         case .icmp(let types, let codes):
             Ternary(!packet.hasPorts && types.contains(packet.icmpType) && codes.contains(0))
         case .fragment: .no
-        case .notUnderstood: .maybe
+        case .varying, .notUnderstood: .maybe
         }
     }
 
-    private func fits(_ pattern: InterfacePattern, _ name: InterfaceName?) -> Ternary {
-        guard let name else { return pattern.fitsAll ? .yes : .maybe }
-        return Ternary(pattern.fits(name))
+    private func fits(_ patterns: [InterfacePattern], _ name: InterfaceName?) -> Ternary {
+        guard let name else { return patterns.contains(where: \.fitsAll) ? .yes : patterns.isEmpty ? .no : .maybe }
+        return Ternary(patterns.contains { $0.fits(name) })
     }
 
     private func holds(_ ports: PortSet, _ packet: Packet, _ candidates: Packet.PortRange) -> Ternary {

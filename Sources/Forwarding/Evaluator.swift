@@ -52,7 +52,8 @@ public final class Evaluator {
                     entries[base.hook, default: []].append(Entry(table: table, chain: chain, base: base))
                 }
                 for rule in list.rules {
-                    for case .tcpFlags(let mask, _) in rule.conditions.map(\.test) where mask & TCPFlags.psh != 0 {
+                    for case .tcpFlags(let test) in rule.conditions.map(\.test)
+                    where test.mask & UInt32(TCPFlags.psh) != 0 {
                         looksAtPush = true
                     }
                 }
@@ -274,6 +275,8 @@ public final class Evaluator {
                 } else if !translations.isEmpty {
                     course.sourceTranslated = .maybe
                 }
+                if course.sourceTranslated == .yes { course.packet.states.insert(.sourceTranslated) }
+                if course.sourceTranslated != .no { course.packet.possibleStates.insert(.sourceTranslated) }
                 for outcome in outcomes where outcome.kind != .translateSource && outcome.kind != .accept {
                     course.decider = outcome.doubt ?? outcome.site
                     if outcome.kind == .drop, outcomes.count == 1 {

@@ -32,11 +32,16 @@ enum IPTablesWords {
         guard let left = match["left"], let right = match["right"], let (kind, detail) = left.single else {
             return false
         }
+        // Beginnings and ends of ranges of ports are iptables' own too.
+        let isPorts = kind == "payload" && ports.contains(name(kind, detail))
+        guard (isPorts ? ["==", "!=", "<", "<=", ">", ">="] : ["==", "!="]).contains(match["op"]?.string) else {
+            return false
+        }
         switch kind {
         case "&":
             guard let field = detail.array?.first?.single else { return false }
             return masked.contains(name(field.name, field.content)) && isPlain(right)
-        case "payload" where ports.contains(name(kind, detail)): return isPlain(right) || right["range"] != nil
+        case "payload" where isPorts: return isPlain(right) || right["range"] != nil
         default: return plain.contains(name(kind, detail)) && isPlain(right)
         }
     }

@@ -65,8 +65,8 @@ struct InterfaceGroup {
                 for rule in chain.rules {
                     for condition in rule.conditions {
                         switch condition.test {
-                        case .inInterface(let pattern), .outInterface(let pattern):
-                            if seen.insert(pattern).inserted { found.append(pattern) }
+                        case .inInterface(let patterns), .outInterface(let patterns):
+                            found += patterns.filter { seen.insert($0).inserted }
                         default: break
                         }
                     }

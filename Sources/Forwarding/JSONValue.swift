@@ -50,6 +50,20 @@ enum JSONValue: Decodable, Hashable, Sendable {
         return (one.key, one.value)
     }
 
+    /// The names of an object's members, sorted; empty for anything else.
+    var members: [String] {
+        if case .object(let members) = self { members.keys.sorted() } else { [] }
+    }
+
+    /// Whether it is a number, a word, or bits put together from them.
+    var isConstant: Bool {
+        switch self {
+        case .number, .string, .bool: true
+        case .object: ["|", "&", "^"].contains(single?.name) && single?.content.array?.allSatisfy(\.isConstant) == true
+        case .array, .null: false
+        }
+    }
+
     /// Compact text, members sorted by name, for people to compare with the listing.
     var text: String {
         switch self {

@@ -35,7 +35,7 @@ extension RuleSet {
 private struct NFTParser {
     var rules: RuleSet
     private var tables: [String: Int] = [:]
-    private var sets: [String: [JSONValue]] = [:]
+    private var sets: [String: NFTSet] = [:]
     private var chainCount = 0
     private var ruleCount = 0
     private var dormant: Set<Int> = []
@@ -65,7 +65,7 @@ private struct NFTParser {
             case "chain": addChain(content)
             case "set":
                 let name = key(content, content["table"]?.string) + " " + (content["name"]?.string ?? "")
-                sets[name] = content["elem"]?.array ?? []
+                sets[name] = NFTSet(content["elem"] ?? .array([]), family: rules.family)
             default: break
             }
         }

@@ -82,8 +82,8 @@ struct RuleOptions {
             if option == "-g" || option == "--goto" { jump = (targetName, true) }
         case _ where isLost:
             if targetName.isEmpty || !readTargetOption(option, &rest) { lose() }
-        case "-i", "--in-interface": add(InterfacePattern(value(&rest)).map { .inInterface($0) }, negated)
-        case "-o", "--out-interface": add(InterfacePattern(value(&rest)).map { .outInterface($0) }, negated)
+        case "-i", "--in-interface": add(InterfacePattern(value(&rest)).map { .inInterface([$0]) }, negated)
+        case "-o", "--out-interface": add(InterfacePattern(value(&rest)).map { .outInterface([$0]) }, negated)
         case "-s", "--source", "--src": add(addresses(value(&rest)).map { .source($0) }, negated)
         case "-d", "--destination", "--dst": add(addresses(value(&rest)).map { .destination($0) }, negated)
         case "-f", "--fragment": add(.fragment, negated)
@@ -120,7 +120,7 @@ struct RuleOptions {
     private mutating func readMatch(_ option: String, negated: Bool, _ rest: inout ArraySlice<RuleToken>) -> Bool {
         guard let owners = Self.owners[option], !modules.isDisjoint(with: owners) else { return false }
         if option == "--syn" {
-            add(.tcpFlags(mask: TCPFlags.opening, set: TCPFlags.syn), negated)
+            add(.tcpFlags(BitTest(mask: UInt32(TCPFlags.opening), values: [UInt32(TCPFlags.syn)])), negated)
             return true
         }
         let value = rest.popFirst()?.text ?? ""
@@ -133,7 +133,11 @@ struct RuleOptions {
         case "--tcp-flags":
             let mask = TCPFlags.named(value)
             let set = TCPFlags.named(rest.popFirst()?.text ?? "")
-            if let mask, let set { add(.tcpFlags(mask: mask, set: set), negated) } else { add(nil, negated) }
+            if let mask, let set {
+                add(.tcpFlags(BitTest(mask: UInt32(mask), values: [UInt32(set)])), negated)
+            } else {
+                add(nil, negated)
+            }
         case "--icmp-type", "--icmpv6-type": add(RuleValues.icmp(value, family: family), negated)
         case "--state", "--ctstate":
             add(ConnectionStates(words: value.split(separator: ",")).map { .states($0) }, negated)

@@ -214,8 +214,9 @@ struct Condition: Sendable {
     var test: Test
 
     enum Test: Sendable {
-        case inInterface(InterfacePattern)
-        case outInterface(InterfacePattern)
+        /// The interface has one of these names.
+        case inInterface([InterfacePattern])
+        case outInterface([InterfacePattern])
         case source(AddressSet)
         case destination(AddressSet)
         /// Whether the destination is an address of this host.
@@ -224,11 +225,17 @@ struct Condition: Sendable {
         case sourcePorts(PortSet)
         case destinationPorts(PortSet)
         case anyPorts(PortSet)
-        case tcpFlags(mask: UInt8, set: UInt8)
+        /// Of the byte of a TCP header's flags.
+        case tcpFlags(BitTest)
+        /// The connection is in one of these states, or was translated so.
         case states(ConnectionStates)
+        /// Of what the kernel notes of a connection (`enum ip_conntrack_status`); never holds without one, negated or not.
+        case status(BitTest, negated: Bool)
         case icmp(types: ClosedRange<UInt8>, codes: ClosedRange<UInt8>)
         /// A later fragment of a datagram; a packet that opens a connection never is one.
         case fragment
+        /// What hangs on the time, or on packets that came before; with the name of it.
+        case varying(String)
         case notUnderstood
     }
 }
@@ -249,41 +256,6 @@ enum Target: Sendable {
     case notUnderstood
 }
 
-/// What connection tracking says of a packet (`nf_conntrack_common.h`).
-struct ConnectionStates: OptionSet, Sendable {
-    let rawValue: UInt8
-    static let invalid = ConnectionStates(rawValue: 1)
-    static let new = ConnectionStates(rawValue: 2)
-    static let established = ConnectionStates(rawValue: 4)
-    static let related = ConnectionStates(rawValue: 8)
-    static let untracked = ConnectionStates(rawValue: 16)
-    static let sourceTranslated = ConnectionStates(rawValue: 32)
-    static let destinationTranslated = ConnectionStates(rawValue: 64)
-
-    init(rawValue: UInt8) {
-        self.rawValue = rawValue
-    }
-
-    /// Reads the words of `--ctstate`, `--state`, and nft's `ct state` and `ct status`.
-    ///
-    /// - Returns: `nil` where a word is none of them.
-    init?(words: some Sequence<some StringProtocol>) {
-        self = []
-        for word in words {
-            switch word.uppercased() {
-            case "INVALID": insert(.invalid)
-            case "NEW": insert(.new)
-            case "ESTABLISHED": insert(.established)
-            case "RELATED": insert(.related)
-            case "UNTRACKED": insert(.untracked)
-            case "SNAT": insert(.sourceTranslated)
-            case "DNAT": insert(.destinationTranslated)
-            default: return nil
-            }
-        }
-    }
-}
-
 /// An interface's name, or the beginning of one, packed into a number so that a comparison is one instruction.
 struct InterfacePattern: Hashable, Sendable {
     private var value: UInt128
@@ -293,13 +265,19 @@ struct InterfacePattern: Hashable, Sendable {
 
     /// - Parameter text: a name of up to 15 bytes; a final `+` stands for any rest.
     init?(_ text: String) {
-        var bytes = Array(text.utf8)
-        let open = bytes.last == UInt8(ascii: "+")
-        if open { bytes.removeLast() }
+        let isPrefix = text.hasSuffix("+")
+        self.init(name: isPrefix ? String(text.dropLast()) : text, isPrefix: isPrefix)
+    }
+
+    /// - Parameters:
+    ///   - name: a name of up to 15 bytes, in which no sign has a meaning of its own.
+    ///   - isPrefix: whether any rest may follow.
+    init?(name: String, isPrefix: Bool) {
+        let bytes = Array(name.utf8)
         guard bytes.count <= 15 else { return nil }
-        self.text = text
+        text = isPrefix ? name + "+" : name
         value = Self.pack(bytes)
-        mask = open ? Self.pack([UInt8](repeating: 0xff, count: bytes.count)) : .max
+        mask = isPrefix ? Self.pack([UInt8](repeating: 0xff, count: bytes.count)) : .max
     }
 
     /// Whether any name begins like this.

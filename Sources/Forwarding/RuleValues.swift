@@ -8,8 +8,17 @@ enum TCPFlags {
     static let psh: UInt8 = 8
     static let ack: UInt8 = 16
     static let urg: UInt8 = 32
+    /// Those of congestion (RFC 3168), which iptables has no words for.
+    static let ece: UInt8 = 64
+    static let cwr: UInt8 = 128
     /// What `--syn` looks at.
     static let opening = fin | syn | rst | ack
+
+    /// The bit of a word of nft's `tcp flags`.
+    static func bit(_ word: String) -> UInt32? {
+        let words = ["fin": fin, "syn": syn, "rst": rst, "psh": psh, "ack": ack, "urg": urg, "ecn": ece, "cwr": cwr]
+        return words[word].map { UInt32($0) }
+    }
 
     /// Reads `FIN,SYN`, `ALL` or `NONE`.
     static func named(_ text: String) -> UInt8? {

@@ -171,13 +171,19 @@ extension IPAddress {
     }
 }
 
-extension CIDR {
-    /// The first and the last of its addresses.
-    var range: ClosedRange<UInt128> {
-        let width = address.bytes.count * 8
+extension IPAddress {
+    /// The first and the last address of the network of so many leading bits; `nil` where there are not so many.
+    func range(prefixLength: Int) -> ClosedRange<UInt128>? {
+        let width = bytes.count * 8
+        guard (0...width).contains(prefixLength) else { return nil }
         let open = width - prefixLength
         let hosts: UInt128 = open == 128 ? .max : (1 << UInt128(open)) - 1
-        let first = address.number & ~hosts
+        let first = number & ~hosts
         return first...first | hosts
     }
+}
+
+extension CIDR {
+    /// The first and the last of its addresses.
+    var range: ClosedRange<UInt128> { address.range(prefixLength: prefixLength) ?? address.number...address.number }
 }

@@ -73,7 +73,7 @@ import Testing
             let order = AgreementOrder.Case(
                 backend: "native", ipv4: rules.text(), ipv6: "", timeout: 0.15,
                 attempts: Self.attempts(&random, family, case: number))
-            return Planned(order: order, family: family, isObscure: false)
+            return Planned(order: order, family: family, isObscure: rules.isObscure)
         }
         let verdicts = try await compare(planned)
         #expect((verdicts[.open] ?? 0) > 100 && (verdicts[.closed] ?? 0) > 100, "\(verdicts)")
@@ -93,6 +93,20 @@ import Testing
             backend: "native", ipv4: text, ipv6: "", timeout: 0.3, attempts: [attempt])
         let verdicts = try await compare([Planned(order: order, family: .ipv4, isObscure: false)])
         #expect(verdicts == [filters < -100 ? .closed : .open: 1])
+    }
+
+    /// Behind the chain that translates, a connection has the bit of it; before, it has not.
+    @Test(arguments: [50, 150]) func aTranslatedSourceShowsBehindItsTranslation(priority: Int) async throws {
+        let text = """
+            table inet t {
+            chain post { type nat hook postrouting priority 100; oifname "ve-container" masquerade; }
+            chain late { type filter hook postrouting priority \(priority); ct state new ct status snat drop; }
+            }
+            """
+        let attempt = AgreementOrder.Attempt(from: "vpn", to: "10.0.3.2", port: 2000, sourcePort: 30000)
+        let order = AgreementOrder.Case(backend: "native", ipv4: text, ipv6: "", timeout: 0.3, attempts: [attempt])
+        let verdicts = try await compare([Planned(order: order, family: .ipv4, isObscure: false)])
+        #expect(verdicts == [priority < 100 ? .open : .closed: 1])
     }
 
     /// What iptables-nft-save says of such tables is wrong without a word, or warns, or fails.
