@@ -103,8 +103,7 @@ public enum Dial {
     private static func outcome(of descriptor: CInt, until end: ContinuousClock.Instant) -> CInt {
         var ready = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
         while true {
-            let left = (end - .now) / .milliseconds(1)
-            let count = poll(&ready, 1, CInt(max(left.rounded(.up), 0)))
+            let count = poll(&ready, 1, (end - .now).pollTimeout)
             if count == 0 { return ETIMEDOUT }
             if count > 0 { break }
             if errno != EINTR { return errno }

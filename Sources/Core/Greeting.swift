@@ -23,9 +23,9 @@ public enum Greeting {
                 var bytes: [UInt8] = []
                 var piece = [UInt8](repeating: 0, count: 256)
                 while bytes.count < piece.count, !isComplete(bytes) {
-                    let left = (end - .now) / .milliseconds(1)
+                    let left = end - .now
                     var ready = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)
-                    guard left > 0, poll(&ready, 1, CInt(left.rounded(.up))) > 0 else { break }
+                    guard left > .zero, poll(&ready, 1, left.pollTimeout) > 0 else { break }
                     let count = recv(socket, &piece, piece.count - bytes.count, 0)
                     if count <= 0 { break }
                     bytes += piece[..<count]

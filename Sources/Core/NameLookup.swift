@@ -68,8 +68,9 @@ enum NameLookup {
         }
 
         func wait(_ deadline: Duration) -> Result<[Target], ScoutError>? {
-            let milliseconds = max(Int((deadline / .milliseconds(1)).rounded(.up)), 0)
-            guard isThere.wait(timeout: .now() + .milliseconds(milliseconds)) == .success else { return nil }
+            guard isThere.wait(timeout: .now() + .milliseconds(Int(deadline.pollTimeout))) == .success else {
+                return nil
+            }
             return result.withLock { $0 }
         }
     }

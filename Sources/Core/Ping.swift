@@ -24,9 +24,9 @@ public enum Ping {
             let request = request(number)
             _ = request.withUnsafeBytes { send(descriptor, $0.baseAddress, $0.count, 0) }
             let end = ContinuousClock.now + deadline
-            while case let left = (end - .now) / .milliseconds(1), left > 0 {
+            while case let left = end - .now, left > .zero {
                 var ready = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-                guard poll(&ready, 1, CInt(left.rounded(.up))) > 0 else { break }
+                guard poll(&ready, 1, left.pollTimeout) > 0 else { break }
                 var bytes = [UInt8](repeating: 0, count: 256)
                 let count = recv(descriptor, &bytes, bytes.count, 0)
                 // A raw socket shows the IP header as well, and the requests of others on this machine.

@@ -81,9 +81,9 @@ private final class Pipe: Sendable {
         var piece = [UInt8](repeating: 0, count: 4096)
         while line.count < 1 << 20 {
             var ready = pollfd(fd: readEnd, events: Int16(POLLIN), revents: 0)
-            let left = (end - .now) / .milliseconds(1)
-            guard left > 0 else { return nil }
-            guard poll(&ready, 1, CInt(left.rounded(.up))) > 0 else { continue }
+            let left = end - .now
+            guard left > .zero else { return nil }
+            guard poll(&ready, 1, left.pollTimeout) > 0 else { continue }
             let count = read(readEnd, &piece, piece.count)
             if count <= 0 { return line }
             line += piece[..<count]

@@ -107,7 +107,7 @@ private struct AgentLoop {
     /// Milliseconds until something is due.
     private var timeout: CInt {
         let due = clients.map(\.due).reduce(min(lookAt, pausedUntil ?? lookAt), min)
-        return CInt(max(((due - .now) / .milliseconds(1)).rounded(.up), 0))
+        return (due - .now).pollTimeout
     }
 
     /// Gives the answer that has come to all who wait for it.

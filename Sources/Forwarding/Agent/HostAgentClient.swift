@@ -115,9 +115,9 @@ public enum HostAgentClient {
         private func wait(_ descriptor: CInt) throws(ScoutError) {
             var ready = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
             while true {
-                let left = (end - .now) / .milliseconds(1)
-                guard left > 0 else { throw silent }
-                let count = poll(&ready, 1, CInt(min(left.rounded(.up), 3_600_000)))
+                let left = end - .now
+                guard left > .zero else { throw silent }
+                let count = poll(&ready, 1, left.pollTimeout)
                 if count > 0 { return }
                 if count < 0, errno != EINTR { throw broken(errno) }
             }
