@@ -6,22 +6,9 @@ public enum File {
     ///
     /// - Parameters:
     ///   - path: the directory; one that exists is taken as it is if only this user can write to it.
-    /// - Throws: `ScoutError` (`cannotCreate`; `refused` where others can write to it).
+    /// - Throws: `ScoutError`: as ``PrivateDirectory/init(_:)``, whose descriptor is closed at once.
     public static func makePrivateDirectory(_ path: String) throws(ScoutError) {
-        var partial = path.hasPrefix("/") ? "" : "."
-        for component in path.split(separator: "/") {
-            partial += "/" + component
-            if mkdir(partial, 0o700) != 0, errno != EEXIST, errno != EROFS, errno != EACCES {
-                throw ScoutError(.cannotCreate, "\(partial): \(String(cString: strerror(errno)))")
-            }
-        }
-        var info = stat()
-        guard lstat(path, &info) == 0, info.st_mode & S_IFMT == S_IFDIR else {
-            throw ScoutError(.cannotCreate, "\(path): cannot make this directory")
-        }
-        guard info.st_uid == geteuid(), info.st_mode & 0o022 == 0 else {
-            throw ScoutError(.refused, "\(path) can be written by others than this user")
-        }
+        _ = try PrivateDirectory(path)
     }
 
     /// Writes a whole file: to a temporary one beside it, synced, then renamed over it.
@@ -59,6 +46,10 @@ public enum File {
             throw failure(.io, path)
         }
         defer { close(descriptor) }
+        return try readAll(descriptor, limit: limit, name: path)
+    }
+
+    static func readAll(_ descriptor: CInt, limit: Int, name: String) throws(ScoutError) -> [UInt8] {
         var bytes: [UInt8] = []
         var piece = [UInt8](repeating: 0, count: 65536)
         while true {
@@ -66,10 +57,10 @@ public enum File {
             if count == 0 { return bytes }
             if count < 0 {
                 if errno == EINTR { continue }
-                throw failure(.io, path)
+                throw failure(.io, name)
             }
             bytes += piece[..<count]
-            if bytes.count > limit { throw ScoutError(.badData, "\(path) is larger than \(limit) bytes") }
+            if bytes.count > limit { throw ScoutError(.badData, "\(name) is larger than \(limit) bytes") }
         }
     }
 
