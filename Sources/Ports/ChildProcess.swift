@@ -62,19 +62,88 @@ struct ChildProcess {
         return directories.lazy.map { $0 + "/" + name }.first { access($0, X_OK) == 0 }
     }
 
-    /// Ends a child: asks, waits, then kills; always reaps it.
+    /// Ends a child: asks, waits, then kills. A child that the kernel won't let go of (it reads from a disk that does not
+    /// answer) is killed but not waited for: it ends when the kernel lets it, and is reaped by whoever is its parent then.
     ///
     /// - Parameters:
     ///   - pid: a child of this process.
     ///   - grace: how long it may take to leave by itself.
     static func end(_ pid: pid_t, grace: Duration = .seconds(1)) {
         kill(pid, SIGTERM)
-        let deadline = ContinuousClock.now + grace
-        while ContinuousClock.now < deadline {
-            if waitpid(pid, nil, WNOHANG) != 0 { return }
-            usleep(5000)
-        }
+        if hasLeft(pid, within: grace) { return }
         kill(pid, SIGKILL)
-        waitpid(pid, nil, 0)
+        _ = hasLeft(pid, within: .seconds(1))
+    }
+
+    /// Waits for a child, and reaps it.
+    static func hasLeft(_ pid: pid_t, within grace: Duration) -> Bool {
+        let deadline = ContinuousClock.now + grace
+        repeat {
+            if waitpid(pid, nil, WNOHANG) != 0 { return true }
+            usleep(5000)
+        } while ContinuousClock.now < deadline
+        return false
+    }
+
+    /// What a program printed.
+    struct Output {
+        var bytes: [UInt8] = []
+        /// Its exit status as `waitpid` has it; `nil` where it did not end in time.
+        var status: CInt?
+    }
+
+    /// Runs it to its end and keeps what it prints. Its stderr and stdin are `/dev/null`.
+    ///
+    /// - Parameters:
+    ///   - deadline: when it and all it has started are killed, and no longer waited for.
+    ///   - limit: how many bytes it may print; one that prints more is killed.
+    /// - Throws: `ScoutError` where it can't be started.
+    func output(within deadline: Duration, limit: Int) throws(ScoutError) -> Output {
+        let end = ContinuousClock.now + deadline
+        var ends: [CInt] = [-1, -1]
+        let null = open("/dev/null", O_RDWR | O_CLOEXEC)
+        // Not a pipe: only a socket is close-on-exec from its first moment on, and other threads start programs, too.
+        let kind = CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
+        guard null >= 0, socketpair(AF_UNIX, kind, 0, &ends) == 0 else {
+            if null >= 0 { close(null) }
+            throw ScoutError(.failed, "no socket pair to be had: \(String(cString: strerror(errno)))")
+        }
+        defer { close(ends[0]) }
+        var command = self
+        command.newSession = true
+        command.descriptors += [(null, STDIN_FILENO), (ends[1], STDOUT_FILENO), (null, STDERR_FILENO)]
+        let child = Result { () throws(ScoutError) in try command.start() }
+        close(ends[1])
+        close(null)
+        let pid = try child.get()
+        var output = Output()
+        var piece = [UInt8](repeating: 0, count: 65536)
+        while output.bytes.count <= limit {
+            var ready = pollfd(fd: ends[0], events: Int16(POLLIN), revents: 0)
+            let left = end - .now
+            guard left > .zero else { break }
+            guard poll(&ready, 1, left.pollTimeout) > 0 else { continue }
+            let count = read(ends[0], &piece, piece.count)
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else {
+                output.status = Self.status(of: pid, until: end)
+                break
+            }
+            output.bytes += piece[..<count]
+        }
+        if output.status == nil {
+            kill(-pid, SIGKILL)
+            _ = Self.hasLeft(pid, within: .milliseconds(100))
+        }
+        return output
+    }
+
+    private static func status(of pid: pid_t, until end: ContinuousClock.Instant) -> CInt? {
+        var status: CInt = 0
+        repeat {
+            if waitpid(pid, &status, WNOHANG) == pid { return status }
+            usleep(1000)
+        } while ContinuousClock.now < end
+        return nil
     }
 }

@@ -18,8 +18,8 @@ public struct Exporter: Sendable {
         public let key: (user: String, file: String)?
         /// Whether the export must say that it is read-only.
         public let readOnly: Bool
-        /// The size it must say it has; `nil` where only the server knows.
-        public let sizeBytes: Int64?
+        /// The size it must say it has.
+        public let sizeBytes: Int64
     }
 
     /// - Parameters:
@@ -46,8 +46,13 @@ public struct Exporter: Sendable {
     public func serve(
         _ request: NBDRequest, gateCommand: [String], check: (Rehearsal) throws -> Void
     ) throws -> LeaseReport {
-        let source = try Source.find(request.source, in: paths.evidenceDirectory)
+        let opened = try OpenSource.open(request.source, in: paths.evidenceDirectory)
+        let source = opened.source
+        if request.writable {
+            try EvidenceGuard(directory: paths.evidenceDirectory).refuseEvidence(source, as: request.source)
+        }
         try Self.guardReadOnly(source, request)
+        let range = try ExportRange(of: opened, request, path: paths.environment["PATH"])
         let name = try Self.exportName(request.name ?? source.name)
         guard let address = IPAddress(topology.containerAddress), topology.isContainer(NetworkInterface.all()) else {
             throw ScoutError(
@@ -59,18 +64,27 @@ public struct Exporter: Sendable {
         do {
             let keyFile = try request.tls == .psk ? writeKey(request.presharedKey, port: lease.port) : nil
             let server = try NBDServer(
-                source: source, exportName: name, request: request, keyFile: keyFile,
-                path: paths.environment["PATH"])
+                opened: opened, range: range, exportName: name, directory: registry.exportPath(lease.port),
+                request: request, keyFile: keyFile, path: paths.environment["PATH"])
+            try link(name, lease.port)
             try server.rehearse { socket in
                 try check(
                     Rehearsal(
                         socket: socket, exportName: name, key: keyFile.map { (NBDServer.presharedKeyUser, $0) },
-                        readOnly: !request.writable, sizeBytes: server.expectedSizeBytes))
+                        readOnly: !request.writable, sizeBytes: range.sizeBytes))
             }
             return try start(lease, server, address: address, gateCommand: gateCommand)
         } catch {
-            registry.clear(lease.port)
+            lease.giveUp(registry)
             throw error
+        }
+    }
+
+    /// Makes the name by which a server finds its descriptor.
+    private func link(_ name: String, _ port: UInt16) throws(ScoutError) {
+        let links = try PrivateDirectory(registry.exportPath(port))
+        guard symlinkat("/proc/self/fd/\(NBDServer.sourceDescriptor)", links.descriptor, name) == 0 else {
+            throw ScoutError(.cannotCreate, "\(links.path)/\(name): \(String(cString: strerror(errno)))")
         }
     }
 
@@ -80,21 +94,23 @@ public struct Exporter: Sendable {
         let request = server.request
         let secure = server.keyFile != nil
         let report = LeaseReport(
-            port: lease.port, service: "nbd", name: server.exportName, source: server.source.path,
+            port: lease.port, service: "nbd", name: server.exportName, source: server.opened.source.path,
             readOnly: !request.writable,
             uri: Topology.exportURI(
                 host: topology.hostVPNAddress, port: lease.port, name: server.exportName,
                 user: secure ? NBDServer.presharedKeyUser : nil),
             bind: "\(topology.containerAddress):\(lease.port)",
             allow: request.allow ?? callersAddress(), tls: request.tls, pskFile: server.keyFile, pid: 0,
-            state: "listening", startedAt: Date())
+            state: "listening", startedAt: Date(), sourceID: server.opened.source.identity.text,
+            offsetBytes: server.range.offsetBytes, sizeBytes: server.range.sizeBytes)
         let spec = GateSpec(
             lease: report, executable: server.executable, arguments: server.arguments,
             maxClients: request.maxClients ?? 32, idleSeconds: request.idleTimeout.map { $0 / .seconds(1) },
-            controlPath: registry.control(lease.port), leasePath: registry.lease(lease.port),
-            keyPath: registry.key(lease.port))
+            directory: registry.directory.path, logDirectory: registry.logs.path,
+            source: server.opened.source.identity)
         var started = report
-        started.pid = try GateStart(spec: spec, lease: lease, log: registry.log(lease.port)).run(gateCommand)
+        started.pid = try GateStart(spec: spec, lease: lease, source: server.opened, registry: registry).run(
+            gateCommand)
         return started
     }
 
@@ -132,7 +148,7 @@ public struct Exporter: Sendable {
 
     private static func exportName(_ text: String) throws(ScoutError) -> String {
         let name = String(text.map { $0.isASCII && ($0.isLetter || $0.isNumber || "._-".contains($0)) ? $0 : "_" })
-        guard !name.isEmpty, name.utf8.count <= 64 else {
+        guard !name.isEmpty, name.utf8.count <= 64, name != ".", name != ".." else {
             throw ScoutError(.usage, "'\(text)' can't name an export", hint: "--name gives it another")
         }
         return name
@@ -156,7 +172,8 @@ public struct Exporter: Sendable {
         guard digits.count == 64, digits.allSatisfy(\.isHexDigit) else {
             throw ScoutError(.usage, "a pre-shared key is 64 hexadecimal digits")
         }
-        try File.replace(registry.key(port), with: "\(NBDServer.presharedKeyUser):\(digits)\n".utf8)
-        return registry.key(port)
+        try registry.directory.replace(
+            PortRegistry.key(port), with: "\(NBDServer.presharedKeyUser):\(digits)\n".utf8)
+        return registry.keyPath(port)
     }
 }

@@ -12,12 +12,12 @@ struct GateSpec: Codable {
     var maxClients: Int
     /// Seconds without a client after which the gate leaves; `nil` stays.
     var idleSeconds: Double?
-    /// The control socket's path.
-    var controlPath: String
-    /// Where the lease is written down.
-    var leasePath: String
-    /// The key file, removed at the end.
-    var keyPath: String
+    /// The directory of the ports' files.
+    var directory: String
+    /// The directory of the logs.
+    var logDirectory: String
+    /// Which disk or file the gate must find open.
+    var source: SourceIdentity
 
     /// The descriptors a gate finds open.
     enum Descriptor {
@@ -25,5 +25,6 @@ struct GateSpec: Codable {
         static let lock: CInt = 3
         static let listener: CInt = 4
         static let ready: CInt = 5
+        static let source: CInt = 6
     }
 }

@@ -6,29 +6,34 @@ import Glibc
 struct GateStart {
     let spec: GateSpec
     let lease: Lease
-    let log: String
+    let source: OpenSource
+    let registry: PortRegistry
 
     /// - Parameter command: the words that run a gate, the program's path first.
     /// - Returns: the gate's process id.
     /// - Throws: `ScoutError` (`failed`) with the last line of its log.
     func run(_ command: [String]) throws -> pid_t {
         guard let executable = command.first else { throw ScoutError(.failed, "no command for a gate") }
-        let log = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
-        guard log >= 0 else {
-            throw ScoutError(.cannotCreate, "\(self.log): \(String(cString: strerror(errno)))")
-        }
+        let log = try GateLog.open(PortRegistry.log(lease.port), in: registry.logs)
         defer { close(log) }
         var word: [CInt] = [-1, -1]
         var ready: [CInt] = [-1, -1]
-        pipe(&word)
-        pipe(&ready)
+        let kind = CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
+        guard socketpair(AF_UNIX, kind, 0, &word) == 0 else {
+            throw ScoutError(.failed, "no socket pair: \(String(cString: strerror(errno)))")
+        }
+        guard socketpair(AF_UNIX, kind, 0, &ready) == 0 else {
+            let reason = String(cString: strerror(errno))
+            for end in word { close(end) }
+            throw ScoutError(.failed, "no socket pair: \(reason)")
+        }
         defer { close(ready[0]) }
         let process = ChildProcess(
             executable: executable, arguments: command,
             descriptors: [
                 (word[0], GateSpec.Descriptor.spec), (log, STDOUT_FILENO), (log, STDERR_FILENO),
                 (lease.lock, GateSpec.Descriptor.lock), (lease.listener, GateSpec.Descriptor.listener),
-                (ready[1], GateSpec.Descriptor.ready),
+                (ready[1], GateSpec.Descriptor.ready), (source.descriptor, GateSpec.Descriptor.source),
             ],
             newSession: true)
         let child = Result { () throws(ScoutError) in try process.start() }
@@ -40,7 +45,8 @@ struct GateStart {
         let pid = try child.get()
         guard sent, Self.isReady(ready[0], within: .seconds(5)) else {
             ChildProcess.end(pid)
-            throw ScoutError(.failed, "the gate of port \(lease.port) did not start", hint: "see \(self.log)")
+            throw ScoutError(
+                .failed, "the gate of port \(lease.port) did not start", hint: "see \(registry.logPath(lease.port))")
         }
         return pid
     }
@@ -48,7 +54,7 @@ struct GateStart {
     /// A byte is the gate's word; the end of the pipe its death.
     private static func isReady(_ pipe: CInt, within deadline: Duration) -> Bool {
         var waiting = pollfd(fd: pipe, events: Int16(POLLIN), revents: 0)
-        guard poll(&waiting, 1, CInt(deadline / .milliseconds(1))) == 1 else { return false }
+        guard poll(&waiting, 1, deadline.pollTimeout) == 1 else { return false }
         var byte: UInt8 = 0
         return read(pipe, &byte, 1) == 1
     }

@@ -40,23 +40,25 @@ final class Lease {
     ///   - port: one of the registry's.
     ///   - address: the address to listen on.
     static func take(_ port: UInt16, on address: IPAddress, in registry: PortRegistry) throws(Refusal) -> Lease {
-        let path = registry.lock(port)
-        let lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-        guard lock >= 0 else {
-            throw .failed(ScoutError(.cannotCreate, "\(path): \(String(cString: strerror(errno)))"))
-        }
-        guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
-            close(lock)
-            throw .leased
-        }
+        let taken: CInt?
+        do throws(ScoutError) { taken = try registry.takeLock(port) } catch { throw .failed(error) }
+        guard let lock = taken else { throw .leased }
         do {
             let listener = try listen(port, on: address)
             registry.clear(port)
             return Lease(port: port, lock: lock, listener: listener)
         } catch {
+            // Held still, so nobody else's.
+            registry.directory.remove(PortRegistry.lock(port))
             close(lock)
             throw error
         }
+    }
+
+    /// Gives a port back that no gate was started for, with all that was made for it.
+    func giveUp(_ registry: PortRegistry) {
+        registry.clear(port)
+        registry.directory.remove(PortRegistry.lock(port))
     }
 
     /// Binds and listens, with no lease: for a port that is not reserved.

@@ -67,7 +67,7 @@ enum Directory {
 
     /// What a symbolic link says; empty where it can't be read.
     static func link(_ path: String) -> String {
-        var buffer = [CChar](repeating: 0, count: 256)
+        var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
         let count = readlink(path, &buffer, buffer.count)
         return String(decoding: buffer.prefix(max(count, 0)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }

@@ -2,17 +2,27 @@ import Core
 import Glibc
 
 /// The command line of an nbdkit that serves one connection on its stdin and stdout.
+///
+/// It finds what it serves as a descriptor. nbdkit 1.32 takes no descriptor, and turns a file's path into that which it had
+/// when it was opened. But in a directory it opens the name that the client asks for; so there is one, with one link in it,
+/// which leads to the descriptor: `DIRECTORY/NAME` → `/proc/self/fd/4`.
 struct NBDServer {
+    /// Where a server finds the source; 3 is ``Leash/descriptor``.
+    static let sourceDescriptor: CInt = 4
     /// The user's name that goes with the pre-shared key.
     static let presharedKeyUser = "scout"
 
     /// nbdkit's path.
     let executable: String
     /// What it serves.
-    let source: Source
+    let opened: OpenSource
+    /// The part of it.
+    let range: ExportRange
     /// The only name it answers to, beside the empty one.
     let exportName: String
-    /// What part, and whether clients may write.
+    /// Where the link of that name is.
+    let directory: String
+    /// Whether clients may write, and the like.
     let request: NBDRequest
     /// The key file, where TLS is required.
     let keyFile: String?
@@ -21,13 +31,18 @@ struct NBDServer {
     ///
     /// - Parameters: what is served, and how; see the properties.
     /// - Throws: `ScoutError` (`unreachable`) with the line that installs it.
-    init(source: Source, exportName: String, request: NBDRequest, keyFile: String?, path: String?) throws(ScoutError) {
+    init(
+        opened: OpenSource, range: ExportRange, exportName: String, directory: String, request: NBDRequest,
+        keyFile: String?, path: String?
+    ) throws(ScoutError) {
         guard let found = ChildProcess.find("nbdkit", path: path) else {
             throw ScoutError(.unreachable, "nbdkit is not installed here", hint: "apt-get install nbdkit")
         }
         executable = found
-        self.source = source
+        self.opened = opened
+        self.range = range
         self.exportName = exportName
+        self.directory = directory
         self.request = request
         self.keyFile = keyFile
     }
@@ -37,21 +52,10 @@ struct NBDServer {
         var words = ["nbdkit", "--single"]
         if !request.writable { words.append("--readonly") }
         if let keyFile { words += ["--tls=require", "--tls-psk=\(keyFile)"] }
-        words.append("--filter=exportname")
-        if request.partition != nil { words.append("--filter=partition") }
-        if request.offsetBytes != nil || request.lengthBytes != nil { words.append("--filter=offset") }
-        words += ["file", "file=\(source.path)"]
+        words += ["--filter=exportname", "--filter=offset", "file", "dir=\(directory)"]
         words += ["default-export=\(exportName)", "exportname=\(exportName)", "exportname=", "exportname-strict=true"]
-        if let partition = request.partition { words.append("partition=\(partition)") }
-        if let offset = request.offsetBytes { words.append("offset=\(offset)") }
-        if let length = request.lengthBytes { words.append("range=\(length)") }
+        words += ["offset=\(range.offsetBytes)", "range=\(range.sizeBytes)"]
         return words
-    }
-
-    /// The size that clients must see; `nil` where only nbdkit knows, for a partition.
-    var expectedSizeBytes: Int64? {
-        guard request.partition == nil else { return nil }
-        return request.lengthBytes ?? source.sizeBytes - (request.offsetBytes ?? 0)
     }
 
     /// Starts one on a connection of its own and has it examined, before any port is opened to anybody.
@@ -67,7 +71,10 @@ struct NBDServer {
         }
         let command = ChildProcess(
             executable: executable, arguments: arguments,
-            descriptors: [(ends[1], STDIN_FILENO), (ends[1], STDOUT_FILENO), (log[1], STDERR_FILENO)])
+            descriptors: [
+                (ends[1], STDIN_FILENO), (ends[1], STDOUT_FILENO), (log[1], STDERR_FILENO),
+                (opened.descriptor, Self.sourceDescriptor),
+            ])
         let child = Result { () throws(ScoutError) in try command.start() }
         close(ends[1])
         close(log[1])
@@ -81,7 +88,7 @@ struct NBDServer {
         ChildProcess.end(pid)
         guard case .failure(let error) = outcome else { return }
         let words = Self.firstComplaint(in: log[0])
-        throw words.map { ScoutError(.io, "\(source.path) can't be exported: \($0)") } ?? error
+        throw words.map { ScoutError(.io, "\(opened.source.path) can't be exported: \($0)") } ?? error
     }
 
     /// The first error that nbdkit wrote.

@@ -2,16 +2,17 @@ public import Core
 import FoundationEssentials
 import Glibc
 
-/// The files of the reserved ports: a lock, what is known of its lease, a control socket and a key, for each.
+/// The files of the reserved ports: a lock, what is known of its lease, a control socket, a key and a link to the source,
+/// for each.
 ///
-/// Only the lock says whether a port is leased; the rest is news that a dead gate may leave behind.
+/// Only the lock says whether a port is leased; the rest is news that a dead gate may leave behind, and that is swept.
 public struct PortRegistry: Sendable {
     /// The ports that can be leased.
     public let ports: ClosedRange<UInt16>
     /// Where the files lie; private to the user.
-    let directory: String
+    let directory: PrivateDirectory
     /// Where the services' logs lie.
-    let logDirectory: String
+    let logs: PrivateDirectory
 
     /// - Parameters:
     ///   - topology: which ports are reserved.
@@ -19,26 +20,76 @@ public struct PortRegistry: Sendable {
     /// - Throws: `ScoutError` (`cannotCreate`, `refused`) where the directories can't be made or aren't private.
     public init(topology: Topology, paths: Paths) throws(ScoutError) {
         ports = topology.reservedPorts
-        directory = paths.runtimeDirectory + "/ports"
-        logDirectory = paths.stateDirectory + "/logs"
-        try File.makePrivateDirectory(directory)
-        try File.makePrivateDirectory(logDirectory)
+        directory = try PrivateDirectory(paths.runtimeDirectory + "/ports")
+        logs = try PrivateDirectory(paths.stateDirectory + "/logs")
     }
 
-    func lock(_ port: UInt16) -> String { "\(directory)/\(port).lock" }
-    func lease(_ port: UInt16) -> String { "\(directory)/\(port).json" }
-    func control(_ port: UInt16) -> String { "\(directory)/\(port).sock" }
-    func key(_ port: UInt16) -> String { "\(directory)/\(port).psk" }
-    func log(_ port: UInt16) -> String { "\(logDirectory)/\(port).log" }
+    static func lock(_ port: UInt16) -> String { "\(port).lock" }
+    static func lease(_ port: UInt16) -> String { "\(port).json" }
+    static func control(_ port: UInt16) -> String { "\(port).sock" }
+    static func key(_ port: UInt16) -> String { "\(port).psk" }
+    static func log(_ port: UInt16) -> String { "\(port).log" }
+    /// A directory with one link, by which a port's servers find the descriptor they serve.
+    static func export(_ port: UInt16) -> String { "\(port).export" }
 
-    /// What was last written about a port's lease; it may be stale.
-    func lastLease(_ port: UInt16) -> LeaseReport? {
-        guard let bytes = try? File.read(lease(port)) else { return nil }
-        return try? JSON.decode(LeaseReport.self, from: Data(bytes))
+    func keyPath(_ port: UInt16) -> String { "\(directory.path)/\(Self.key(port))" }
+    func exportPath(_ port: UInt16) -> String { "\(directory.path)/\(Self.export(port))" }
+    func logPath(_ port: UInt16) -> String { "\(logs.path)/\(Self.log(port))" }
+
+    /// Locks a port for this process, unless another holds it.
+    ///
+    /// Who holds the lock may remove the lock file, so the one that was locked must still be the one that has the name.
+    ///
+    /// - Returns: the locked descriptor; `nil` where another process holds it.
+    /// - Throws: `ScoutError` where something else is in the place of the lock file, or it can't be made.
+    func takeLock(_ port: UInt16) throws(ScoutError) -> CInt? {
+        let name = Self.lock(port)
+        for _ in 0..<3 {
+            guard let lock = try directory.open(name, O_RDWR | O_CREAT) else {
+                throw ScoutError(.cannotCreate, "\(directory.path) is no longer there")
+            }
+            var held = stat()
+            var named = stat()
+            if flock(lock, LOCK_EX | LOCK_NB) == 0, fstat(lock, &held) == 0,
+                fstatat(directory.descriptor, name, &named, AT_SYMLINK_NOFOLLOW) == 0, held.st_ino == named.st_ino,
+                held.st_dev == named.st_dev
+            {
+                return lock
+            }
+            close(lock)
+            // Who sweeps holds it for a moment only.
+            usleep(1000)
+        }
+        return nil
     }
 
-    /// Removes what belongs to a lease that has ended, all but the lock and the log.
+    /// Removes what belongs to a lease that has ended, all but the lock and the log. Only for who holds the lock.
     func clear(_ port: UInt16) {
-        for path in [lease(port), control(port), key(port)] { unlink(path) }
+        Self.clear(port, in: directory)
+    }
+
+    static func clear(_ port: UInt16, in directory: PrivateDirectory) {
+        let whole = [lock(port), export(port)]
+        // Whatever a process that was killed had half written, too.
+        for name in directory.names() where name.hasPrefix("\(port).") && !whole.contains(name) {
+            directory.remove(name)
+        }
+        if let links = try? PrivateDirectory(existing: export(port), in: directory) {
+            for name in links.names() { links.remove(name) }
+        }
+        directory.remove(export(port))
+    }
+
+    /// Removes what gates that were killed have left: keys, sockets, descriptions, locks.
+    ///
+    /// - Parameter isTaken: whether somebody listens on a port, whose files are left alone then.
+    func sweep(except isTaken: (UInt16) -> Bool) {
+        let names = directory.names()
+        for port in ports where names.contains(where: { $0.hasPrefix("\(port).") }) && !isTaken(port) {
+            guard let lock = try? takeLock(port) else { continue }
+            clear(port)
+            directory.remove(Self.lock(port))
+            close(lock)
+        }
     }
 }

@@ -15,13 +15,14 @@ public struct PortTable: Sendable {
         self.container = container
     }
 
-    /// A row for each port. Gates are asked, each for 1 s at the most; nothing is locked, so nobody is disturbed.
+    /// A row for each port. Gates are asked, each for 1 s at the most; what dead ones have left is swept.
     public func report() -> PortsReport {
         PortsReport(container: container, ports: rows())
     }
 
     func rows() -> [PortsReport.Row] {
         let sockets = ListeningSockets(on: IPAddress(container))
+        registry.sweep { sockets.isTaken($0) }
         return registry.ports.map { row($0, sockets) }
     }
 
@@ -32,31 +33,32 @@ public struct PortTable: Sendable {
 
     private func row(_ port: UInt16, _ sockets: ListeningSockets) -> PortsReport.Row {
         guard sockets.isTaken(port) else { return PortsReport.Row(port: port, state: .free) }
-        if let data = GateControl.ask(.status, at: registry.control(port), deadline: .seconds(1)),
-            let lease = try? JSON.decoder().decode(PortsReport.Lease.self, from: data)
+        if let answer = GateControl.ask(
+            .status, at: PortRegistry.control(port), in: registry.directory, deadline: .seconds(1)),
+            let gate = GateProcess(answer.pid, port: port, registry),
+            let lease = try? JSON.decoder().decode(PortsReport.Lease.self, from: answer.data)
         {
-            return PortsReport.Row(port: port, state: .leased, lease: lease)
+            return PortsReport.Row(
+                port: port, state: .leased, lease: .init(service: gate.lease, traffic: lease.traffic))
         }
         let owners = sockets.owners(of: port)
-        if let last = registry.lastLease(port), owners.contains(where: { $0.pid == last.pid }) {
-            return PortsReport.Row(port: port, state: .leased, lease: .init(service: last, traffic: nil))
+        if let gate = gate(of: port, owners) {
+            return PortsReport.Row(port: port, state: .leased, lease: .init(service: gate.lease, traffic: nil))
         }
         return PortsReport.Row(port: port, state: .foreign, process: owners.first)
     }
 
+    private func gate(of port: UInt16, _ owners: [PortsReport.Process]) -> GateProcess? {
+        owners.lazy.compactMap { GateProcess($0.pid, port: port, registry) }.first
+    }
+
     /// Ends services, and returns when their ports are free.
     ///
-    /// - Throws: `ScoutError`: `usage` where nothing fits the selection, `refused` for a port that a foreign program
-    ///   holds, `failed` where a gate does not end.
+    /// - Throws: `ScoutError`: `usage` where nothing fits the selection, or more than one service does; `refused` for a
+    ///   port that a foreign program holds, `failed` where a gate does not end.
     public func release(_ selection: ReleaseSelection) throws(ScoutError) -> ReleaseReport {
         let rows = rows()
-        let chosen = rows.filter { row in
-            switch selection {
-            case .port(let port): row.port == port && row.state != .free
-            case .name(let name): row.lease?.service.name == name
-            case .all: row.state == .leased
-            }
-        }
+        let chosen = try Self.choose(selection, rows)
         if chosen.isEmpty, selection != .all { throw Self.nothing(selection, rows) }
         var released: [LeaseReport] = []
         for row in chosen {
@@ -71,9 +73,36 @@ public struct PortTable: Sendable {
         return ReleaseReport(released: released)
     }
 
+    /// A service may have the name of a port, and two may have one name.
+    private static func choose(
+        _ selection: ReleaseSelection, _ rows: [PortsReport.Row]
+    ) throws(ScoutError) -> [PortsReport.Row] {
+        let word: String
+        var chosen: [PortsReport.Row]
+        switch selection {
+        case .all: return rows.filter { $0.state == .leased }
+        case .port(let port):
+            word = "\(port)"
+            chosen = rows.filter { ($0.port == port && $0.state != .free) || $0.lease?.service.name == word }
+            // What has no lease can't be meant where something with a lease can.
+            if chosen.contains(where: { $0.state == .leased }) { chosen.removeAll { $0.state != .leased } }
+        case .name(let name):
+            word = name
+            chosen = rows.filter { $0.lease?.service.name == name }
+        }
+        guard chosen.count > 1 else { return chosen }
+        throw ScoutError(
+            .usage, "'\(word)' can mean more than one: \(list(chosen))",
+            hint: "say PORT or NAME, whichever is that of one service only")
+    }
+
+    private static func list(_ rows: [PortsReport.Row]) -> String {
+        rows.compactMap { $0.lease?.service }.map { "\($0.port) \($0.name)" }.joined(separator: ", ")
+    }
+
     private static func nothing(_ selection: ReleaseSelection, _ rows: [PortsReport.Row]) -> ScoutError {
-        let leases = rows.compactMap { $0.lease?.service }.map { "\($0.port) \($0.name)" }
-        let hint = leases.isEmpty ? "no port is leased" : "leased: \(leases.joined(separator: ", "))"
+        let leases = list(rows)
+        let hint = leases.isEmpty ? "no port is leased" : "leased: \(leases)"
         switch selection {
         case .port(let port): return ScoutError(.usage, "port \(port) is not leased", hint: hint)
         case .name(let name): return ScoutError(.usage, "nothing is served as '\(name)'", hint: hint)
@@ -82,35 +111,22 @@ public struct PortTable: Sendable {
     }
 
     private func end(_ lease: LeaseReport) throws(ScoutError) {
-        let answered = GateControl.ask(.release, at: registry.control(lease.port), deadline: .seconds(1)) != nil
-        if answered, hasEnded(lease, within: .seconds(5)) { return }
-        // A gate that no longer listens to us still holds the lock, so its number can't have passed to another process.
-        if isHeld(by: lease) { kill(lease.pid, SIGKILL) }
-        guard hasEnded(lease, within: .seconds(2)) else {
+        // By the process that was seen, and only for as long as the kernel says that it is that gate.
+        guard let gate = GateProcess(lease.pid, port: lease.port, registry) else { return sweep(lease.port) }
+        let answered = GateControl.ask(
+            .release, at: PortRegistry.control(lease.port), in: registry.directory, deadline: .seconds(1))
+        if answered?.pid != gate.pid { kill(gate.pid, SIGTERM) }
+        if gate.hasEnded(registry, within: .seconds(answered == nil ? 3 : 5)) { return sweep(lease.port) }
+        if gate.isAlive(registry) { kill(gate.pid, SIGKILL) }
+        guard gate.hasEnded(registry, within: .seconds(2)) else {
             throw ScoutError(.failed, "the gate of port \(lease.port) (pid \(lease.pid)) does not end")
         }
-        if lockIsFree(lease.port) { registry.clear(lease.port) }
+        sweep(lease.port)
     }
 
-    private func hasEnded(_ lease: LeaseReport, within deadline: Duration) -> Bool {
-        let end = ContinuousClock.now + deadline
-        repeat {
-            if !isHeld(by: lease) { return true }
-            usleep(5000)
-        } while ContinuousClock.now < end
-        return false
-    }
-
-    /// Whether this very lease still stands; the port may meanwhile have passed to another.
-    private func isHeld(by lease: LeaseReport) -> Bool {
-        !lockIsFree(lease.port) && registry.lastLease(lease.port).map { $0.pid == lease.pid } ?? true
-    }
-
-    private func lockIsFree(_ port: UInt16) -> Bool {
-        let descriptor = open(registry.lock(port), O_RDWR | O_CLOEXEC)
-        guard descriptor >= 0 else { return true }
-        defer { close(descriptor) }
-        return flock(descriptor, LOCK_SH | LOCK_NB) == 0
+    private func sweep(_ port: UInt16) {
+        let sockets = ListeningSockets(on: IPAddress(container))
+        registry.sweep { $0 != port || sockets.isTaken($0) }
     }
 }
 

@@ -7,24 +7,37 @@ public struct Source: Hashable, Sendable {
     public let name: String
     /// Its absolute path.
     public let path: String
+    /// Which disk or file it is, whatever the path leads to later.
+    public let identity: SourceIdentity
     /// Its size.
     public let sizeBytes: Int64
     /// Whether the kernel, or for a file its permissions, refuse writes.
     public let readOnly: Bool
-    /// Whether it is a block device.
-    public let isBlockDevice: Bool
     /// The maker's model, where the kernel knows it.
     public let model: String?
     /// The serial number, where the kernel knows it.
     public let serial: String?
+
+    /// Whether it is a block device.
+    public var isBlockDevice: Bool { identity.isBlockDevice }
+
+    /// How long a device may take to answer what costs no time: longer than a disk that wakes up, as a rule.
+    static let deadline = Duration.seconds(5)
 
     /// Finds a source by its evidence name or its path.
     ///
     /// - Parameters:
     ///   - text: `evidence0`, or a path (anything with a slash).
     ///   - directory: where evidence devices lie.
-    /// - Throws: `ScoutError` (`noSource`), listing the known names; `io` where it can't be read.
+    /// - Throws: `ScoutError` (`noSource`), listing the known names; `io` where it can't be read, or does not answer.
     public static func find(_ text: String, in directory: String) throws(ScoutError) -> Source {
+        try OpenSource.open(text, in: directory).source
+    }
+
+    /// A source's name and the path it is shown by.
+    ///
+    /// - Throws: `ScoutError` (`noSource`).
+    static func locate(_ text: String, in directory: String) throws(ScoutError) -> (name: String, path: String) {
         let path = text.contains("/") ? text : directory + "/" + text
         var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
         guard !text.isEmpty, text != ".", text != "..", realpath(path, &buffer) != nil else {
@@ -33,44 +46,50 @@ public struct Source: Hashable, Sendable {
         let name = path.split(separator: "/").last.map(String.init) ?? path
         let resolved = String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
         // An evidence device keeps the name the owner gave it; the link behind it says nothing to the expert.
-        let shown = text.contains("/") ? resolved : path
-        return try Source(name: name, path: shown)
+        return (name, text.contains("/") ? resolved : path)
     }
 
-    /// Looks at a device or file.
+    /// What is known of it without opening it, which a dying disk may not let anybody do.
+    ///
+    /// - Parameter info: from `stat`.
+    init(name: String, path: String, unopened info: stat) throws(ScoutError) {
+        guard let identity = SourceIdentity(info) else { throw Self.neither(path) }
+        self.init(
+            name: name, path: path, identity: identity,
+            sizeBytes: identity.isBlockDevice
+                ? (Sysfs.text("size", of: identity.device).flatMap { Int64($0) } ?? 0) &* 512 : Int64(info.st_size),
+            readOnly: identity.isBlockDevice
+                ? Sysfs.text("ro", of: identity.device) == "1" : info.st_mode & 0o222 == 0)
+    }
+
+    private init(name: String, path: String, identity: SourceIdentity, sizeBytes: Int64, readOnly: Bool) {
+        self.name = name
+        self.path = path
+        self.identity = identity
+        self.sizeBytes = sizeBytes
+        self.readOnly = readOnly
+        model = identity.isBlockDevice ? Sysfs.text("device/model", of: identity.device) : nil
+        serial = identity.isBlockDevice ? Sysfs.text("device/serial", of: identity.device) : nil
+    }
+
+    /// Looks at an open device or file.
     ///
     /// - Throws: `ScoutError` (`noSource`, `io`).
-    init(name: String, path: String) throws(ScoutError) {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        guard descriptor >= 0 else {
-            throw ScoutError(
-                errno == ENOENT ? .noSource : .io, "\(path) can't be read: \(String(cString: strerror(errno)))",
-                hint: errno == EACCES ? "run as a user who may read it" : nil)
-        }
-        defer { close(descriptor) }
+    init(name: String, path: String, descriptor: CInt) throws(ScoutError) {
         var info = stat()
         guard fstat(descriptor, &info) == 0 else {
             throw ScoutError(.io, "\(path): \(String(cString: strerror(errno)))")
         }
-        switch info.st_mode & S_IFMT {
-        case S_IFBLK:
-            isBlockDevice = true
-            readOnly = Self.isReadOnly(descriptor)
-            model = Sysfs.text("device/model", of: info.st_rdev)
-            serial = Sysfs.text("device/serial", of: info.st_rdev)
-        case S_IFREG:
-            isBlockDevice = false
-            readOnly = info.st_mode & 0o222 == 0
-            model = nil
-            serial = nil
-        default:
-            throw ScoutError(.noSource, "\(path) is neither a block device nor a file", hint: "scout evidence")
-        }
+        guard let identity = SourceIdentity(info) else { throw Self.neither(path) }
         let end = lseek(descriptor, 0, SEEK_END)
         guard end >= 0 else { throw ScoutError(.io, "\(path): its size can't be read") }
-        sizeBytes = Int64(end)
-        self.name = name
-        self.path = path
+        self.init(
+            name: name, path: path, identity: identity, sizeBytes: Int64(end),
+            readOnly: identity.isBlockDevice ? Self.isReadOnly(descriptor) : info.st_mode & 0o222 == 0)
+    }
+
+    private static func neither(_ path: String) -> ScoutError {
+        ScoutError(.noSource, "\(path) is neither a block device nor a file", hint: "scout evidence")
     }
 
     /// Asks the device itself; one that does not say counts as writable. The C call is `ioctl(BLKROGET)`.
@@ -101,17 +120,53 @@ public struct Source: Hashable, Sendable {
     }
 }
 
-/// What the kernel says of a block device, in `/sys/dev/block`.
-enum Sysfs {
-    private static func directory(_ device: dev_t) -> String {
-        let major = (device >> 8) & 0xfff | (device >> 32) & ~0xfff
-        let minor = device & 0xff | (device >> 12) & ~0xff
-        return "/sys/dev/block/\(major):\(minor)"
+/// A source that was opened once. What is looked at, compared and served is this descriptor: whoever puts another disk
+/// under its path changes nothing.
+final class OpenSource: Sendable {
+    /// What was seen of it.
+    let source: Source
+    /// Open for reading; closed with this object.
+    let descriptor: CInt
+
+    /// - Parameters:
+    ///   - name: what it is called.
+    ///   - path: opened at once; blocks for as long as the device does.
+    /// - Throws: `ScoutError` (`noSource`, `io`).
+    init(name: String, path: String) throws(ScoutError) {
+        let opened = Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard opened >= 0 else {
+            throw ScoutError(
+                errno == ENOENT ? .noSource : .io, "\(path) can't be read: \(String(cString: strerror(errno)))",
+                hint: errno == EACCES ? "run as a user who may read it" : nil)
+        }
+        descriptor = opened
+        do {
+            source = try Source(name: name, path: path, descriptor: opened)
+        } catch {
+            close(opened)
+            throw error
+        }
     }
 
-    static func text(_ attribute: String, of device: dev_t) -> String? {
-        guard let bytes = try? File.read(directory(device) + "/" + attribute) else { return nil }
-        let text = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isWhitespace).joined(separator: " ")
-        return text.isEmpty ? nil : text
+    deinit { close(descriptor) }
+
+    /// Finds and opens a source within ``Source/deadline``.
+    ///
+    /// - Throws: `ScoutError`: as ``Source/find(_:in:)``.
+    static func open(_ text: String, in directory: String) throws(ScoutError) -> OpenSource {
+        let opened = try Bounded.run(within: Source.deadline) {
+            Result { () throws(ScoutError) in
+                let (name, path) = try Source.locate(text, in: directory)
+                return try OpenSource(name: name, path: path)
+            }
+        }
+        guard let opened else { throw silent(text) }
+        return try opened.get()
+    }
+
+    static func silent(_ name: String) -> ScoutError {
+        ScoutError(
+            .io, "\(name) does not answer within \(Source.deadline.components.seconds) s",
+            hint: "the disk may be failing: scout evidence shows what is known of it")
     }
 }

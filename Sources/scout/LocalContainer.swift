@@ -10,7 +10,9 @@ struct LocalContainer: Container {
     let paths: Paths
 
     func evidence() async throws -> EvidenceReport {
-        await EvidenceList(paths: paths).report(leases: try table().report().ports.compactMap { $0.lease?.service })
+        let leases = try table().report().ports.compactMap { $0.lease?.service }
+        return await EvidenceList(paths: paths).report(
+            leases: leases, examineCommand: [try Self.program(), "examine", "--"])
     }
 
     func serve(_ request: NBDRequest) async throws -> LeaseReport {

@@ -16,8 +16,7 @@ struct Scout: AsyncParsableCommand {
             TargetCommand.self, StatusCommand.self, EvidenceCommand.self, AcquireCommand.self, VerifyCommand.self,
             HashCommand.self, ServeCommand.self, PortsCommand.self, ReleaseCommand.self, ForwardsCommand.self,
             DoctorCommand.self, ExecCommand.self, HostCommand.self, CompletionCommand.self, CompleteCommand.self,
-            GateCommand.self,
-            ProbeCommand.self,
+            GateCommand.self, ProbeCommand.self, ExamineCommand.self,
         ])
 }
 

@@ -220,7 +220,7 @@ import Testing
                 (["serve", "nbd", "evidence7"], 66, "known: evidence0"),
                 (["serve", "nbd", "/nowhere"], 66, "/nowhere"),
                 (["serve", "nbd", "evidence0", "--port", "80"], 64, "2000"),
-                (["serve", "nbd", "evidence0", "--partition", "3"], 74, "partition"),
+                (["serve", "nbd", "evidence0", "--partition", "3"], 66, "no partition table"),
                 (["serve", "nbd", "evidence0", "--offset", "2M"], 74, "can't be exported"),
                 (["serve", "nbd", "/dev/null"], 66, "neither"), (["release", "2003"], 64, "no port is leased"),
                 (["release", "ghost"], 64, "ghost"),
@@ -247,8 +247,10 @@ import Testing
         }
     }
 
-    /// Holds a connection to an export while the body runs.
-    private func withClient(of lease: LeaseReport, _ body: () async throws -> Void) async throws {
+    /// Holds a connection to an export while the body runs, as a client or without a word.
+    private func withClient(
+        of lease: LeaseReport, handshake: Bool = true, _ body: () async throws -> Void
+    ) async throws {
         let parts = lease.bind.split(separator: ":")
         let address = try #require(parts.first.flatMap { IPAddress(String($0)) })
         let client = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
@@ -256,6 +258,13 @@ import Testing
         try #require(address.withSocketAddress(port: lease.port) { connect(client, $0, $1) } == 0)
         var greeting = [UInt8](repeating: 0, count: 18)
         #expect(recv(client, &greeting, greeting.count, CInt(MSG_WAITALL)) == 18)
+        if handshake {
+            // NBD_FLAG_C_FIXED_NEWSTYLE and NO_ZEROES, then NBD_OPT_EXPORT_NAME of the empty name: size and flags follow.
+            let words: [UInt8] = [0, 0, 0, 3] + Array("IHAVEOPT".utf8) + [0, 0, 0, 1, 0, 0, 0, 0]
+            #expect(send(client, words, words.count, 0) == words.count)
+            var export = [UInt8](repeating: 0, count: 10)
+            #expect(recv(client, &export, export.count, CInt(MSG_WAITALL)) == 10)
+        }
         try await body()
     }
 }

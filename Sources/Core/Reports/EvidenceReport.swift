@@ -41,11 +41,13 @@ public struct EvidenceReport: Report, Hashable {
         public var model: String?
         /// The serial number, where the kernel knows it.
         public var serial: String?
+        /// What is not known of it, and why; a size that is not known is zero.
+        public var reason: String?
 
         /// - Parameters: one for each property, in their order.
         public init(
             name: String, path: String, sizeBytes: Int64, readOnly: Bool, partitions: [Partition],
-            exportedOn: [UInt16], model: String? = nil, serial: String? = nil
+            exportedOn: [UInt16], model: String? = nil, serial: String? = nil, reason: String? = nil
         ) {
             self.name = name
             self.path = path
@@ -55,6 +57,7 @@ public struct EvidenceReport: Report, Hashable {
             self.exportedOn = exportedOn
             self.model = model
             self.serial = serial
+            self.reason = reason
         }
     }
 

@@ -12,6 +12,12 @@ public struct LeaseReport: Report, Hashable {
     public var name: String
     /// The path of the device or file that is served.
     public var source: String
+    /// Which disk or file that was when the lease began: a block device's number, a file's device and inode.
+    public var sourceID: String?
+    /// Where the exported part of it starts.
+    public var offsetBytes: Int64?
+    /// How long the exported part is.
+    public var sizeBytes: Int64?
     /// Whether clients can read only.
     public var readOnly: Bool
     /// How a client reaches it through the host's forwarding.
@@ -34,7 +40,8 @@ public struct LeaseReport: Report, Hashable {
     /// - Parameters: one for each property, in their order.
     public init(
         port: UInt16, service: String, name: String, source: String, readOnly: Bool, uri: String, bind: String,
-        allow: [CIDR], tls: NBDRequest.TLS, pskFile: String?, pid: Int32, state: String, startedAt: Date
+        allow: [CIDR], tls: NBDRequest.TLS, pskFile: String?, pid: Int32, state: String, startedAt: Date,
+        sourceID: String? = nil, offsetBytes: Int64? = nil, sizeBytes: Int64? = nil
     ) {
         self.port = port
         self.service = service
@@ -49,5 +56,8 @@ public struct LeaseReport: Report, Hashable {
         self.pid = pid
         self.state = state
         self.startedAt = startedAt
+        self.sourceID = sourceID
+        self.offsetBytes = offsetBytes
+        self.sizeBytes = sizeBytes
     }
 }

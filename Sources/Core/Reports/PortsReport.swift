@@ -50,8 +50,10 @@ public struct PortsReport: Report, Hashable {
         public var connections = 0
         /// Connections turned away since the start.
         public var refused = 0
-        /// Who is connected now.
+        /// Who is connected now, and has agreed with the server on what is served.
         public var clients: [Client] = []
+        /// How many are connected that have not agreed with the server yet.
+        public var handshakes: Int?
         /// Bytes that clients have acknowledged.
         public var bytesSent: UInt64 = 0
         /// Bytes that clients have sent.

@@ -23,7 +23,7 @@ struct EvidenceCommand: AsyncParsableCommand {
             let ports = device.exportedOn.map(String.init).joined(separator: ",")
             table.rows.append([
                 device.name, Quantity.size(device.sizeBytes, forPeople: forPeople),
-                device.readOnly ? "read-only" : "writable", "-", "-", "-", ports.isEmpty ? "-" : ports,
+                device.readOnly ? "read-only" : "writable", "-", "-", device.reason ?? "-", ports.isEmpty ? "-" : ports,
             ])
             for partition in device.partitions {
                 table.rows.append([
