@@ -35,6 +35,10 @@ enum BackEnd: String, CaseIterable, Sendable {
         return String(decoding: version?.output ?? [], as: UTF8.self).contains("legacy") ? .legacy : .nft
     }
 
+    private func missing(_ tool: HostTool) -> ScoutError {
+        ScoutError(.failed, "there is no \(tool.name) here", hint: "apt-get install iptables")
+    }
+
     /// What is loaded, each line as the tool lists it; empty tables are none.
     func loaded(_ family: RuleSet.Family) async throws(ScoutError) -> [UInt8] {
         if self == .legacy {
@@ -42,7 +46,7 @@ enum BackEnd: String, CaseIterable, Sendable {
             let names = try File.read("/proc/net/\(family == .ipv4 ? "ip" : "ip6")_tables_names")
             guard names?.isEmpty == false else { return [] }
         }
-        guard let answer = try await save(family)() else { return [] }
+        guard let answer = try await save(family)() else { throw missing(save(family)) }
         guard answer.status == 0 else {
             throw ScoutError(
                 .refused, "the rules can't be read: \(answer.complaint)", hint: "run it as root, on the host")
@@ -55,7 +59,9 @@ enum BackEnd: String, CaseIterable, Sendable {
     /// - Throws: `ScoutError` (`failed`) where the kernel or the tool refuses; nothing has changed then.
     func load(_ text: String, _ family: RuleSet.Family, onlyTest: Bool = false) async throws(ScoutError) {
         let words = (onlyTest ? ["--test"] : []) + (self == .nft ? [] : ["--wait", "5"])
-        guard let answer = try await restore(family)(words, input: text, deadline: .seconds(20)) else { return }
+        guard let answer = try await restore(family)(words, input: text, deadline: .seconds(20)) else {
+            throw missing(restore(family))
+        }
         guard answer.status == 0 else {
             let words = answer.errors.split(separator: "\n").prefix(2).joined(separator: "; ")
             throw ScoutError(

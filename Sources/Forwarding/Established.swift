@@ -46,7 +46,7 @@ extension Evaluator {
         packet.destinationPorts = opening.sourcePorts
         packet.icmpType = rules.family == .ipv4 ? 0 : 129
         packet.isLocal = .no
-        packet.establish(flags: flags, certain: certain, possible: possible)
+        packet.establish(flags: flags, certain: certain.union(.reply), possible: possible)
         packet.outInterface = opening.inInterface
         if forth.isLocal == .yes {
             packet.inInterface = InterfaceName("")

@@ -21,13 +21,16 @@ struct HostControlServer: Sendable {
         return true
     }
 
-    /// The sshd that ``start()`` started, if it still is one.
+    /// The sshd that ``start()`` started, known by its own words: a number in a file may be another process's by now.
     private var process: pid_t? {
-        guard let text = try? File.read(pidFile),
-            let pid = pid_t(String(decoding: text.prefix { $0 > 32 }, as: UTF8.self)),
-            pid > 1, let name = try? File.read("/proc/\(pid)/comm"), String(decoding: name, as: UTF8.self) == "sshd\n"
-        else { return nil }
-        return pid
+        Self.processes().first { pid in
+            guard let name = try? File.read("/proc/\(pid)/comm"), String(decoding: name, as: UTF8.self) == "sshd\n",
+                let words = try? File.read("/proc/\(pid)/cmdline")
+            else { return false }
+            var status = stat()
+            return stat("/proc/\(pid)", &status) == 0 && status.st_uid == geteuid()
+                && String(decoding: words.map { $0 == 0 ? 32 : $0 }, as: UTF8.self).contains(" PidFile=\(pidFile) ")
+        }
     }
 
     /// Starts sshd with the host's own configuration, on this port. One that already listens is left as it is.
@@ -63,21 +66,45 @@ struct HostControlServer: Sendable {
     /// - Throws: `ScoutError` (`failed`) where it does not end.
     func stop() async throws(ScoutError) -> Int? {
         guard let process else { return nil }
-        let sessions = Self.children(of: process)
-        for pid in [process] + sessions { kill(pid, SIGTERM) }
-        let end = ContinuousClock.now + .seconds(5)
-        while kill(process, 0) == 0 {
-            guard ContinuousClock.now < end else {
-                throw ScoutError(.failed, "the host's sshd (pid \(process)) does not end", hint: "kill \(process)")
+        // Stopped, it can't start another session while they are counted.
+        kill(process, SIGSTOP)
+        let sessions = Self.processes().filter { Self.parent(of: $0) == process }
+        let all = [process] + sessions
+        for signal in [SIGTERM, SIGKILL] {
+            for pid in all {
+                kill(pid, signal)
+                kill(pid, SIGCONT)
             }
-            try? await Task.sleep(for: .milliseconds(20))
+            let end = ContinuousClock.now + .seconds(2)
+            while all.contains(where: Self.isAlive), ContinuousClock.now < end {
+                try? await Task.sleep(for: .milliseconds(20))
+            }
         }
+        if let left = all.first(where: Self.isAlive) {
+            throw ScoutError(.failed, "the host's sshd (pid \(left)) does not end", hint: "kill -9 \(left)")
+        }
+        // Nobody reads it once the process is gone; sshd itself removes it, where it had the time.
         unlink(pidFile)
         return sessions.count
     }
 
-    /// The processes whose parent is this one, after `/proc/PID/stat` (proc(5)).
-    private static func children(of parent: pid_t) -> [pid_t] {
+    private static func isAlive(_ pid: pid_t) -> Bool { state(of: pid).map { $0 != "Z" && $0 != "X" } ?? false }
+
+    /// The fields of `/proc/PID/stat` from the third on (proc(5)): state, parent, …
+    private static func fields(of pid: pid_t) -> [Substring] {
+        guard let text = try? File.read("/proc/\(pid)/stat") else { return [] }
+        // The name in brackets may hold anything, so fields are counted behind the last one.
+        return String(decoding: text, as: UTF8.self).split(separator: ")").last?.split(separator: " ") ?? []
+    }
+
+    private static func state(of pid: pid_t) -> Substring? { fields(of: pid).first }
+
+    private static func parent(of pid: pid_t) -> pid_t? {
+        let fields = fields(of: pid)
+        return fields.count > 1 ? pid_t(fields[1]) : nil
+    }
+
+    private static func processes() -> [pid_t] {
         guard let directory = opendir("/proc") else { return [] }
         defer { closedir(directory) }
         var found: [pid_t] = []
@@ -85,10 +112,7 @@ struct HostControlServer: Sendable {
             let name = withUnsafeBytes(of: entry.pointee.d_name) {
                 String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
             }
-            guard let pid = pid_t(name), let text = try? File.read("/proc/\(pid)/stat") else { continue }
-            // The name in brackets may hold anything, so fields are counted behind the last one.
-            let fields = String(decoding: text, as: UTF8.self).split(separator: ")").last?.split(separator: " ") ?? []
-            if fields.count > 1, pid_t(fields[1]) == parent { found.append(pid) }
+            if let pid = pid_t(name) { found.append(pid) }
         }
         return found
     }

@@ -37,18 +37,13 @@ public struct HostFirewall: Sendable {
         }
     }
 
-    /// The rules as they should be.
-    private func generator(_ switches: HostSwitches) throws(ScoutError) -> RuleGenerator {
-        RuleGenerator(
-            topology: topology, lanIsEnabled: switches.lan, controlIsEnabled: switches.control,
-            customRules: try CustomRules.load(paths))
-    }
-
     /// Input of `iptables-restore` and `ip6tables-restore`, without loading it.
     ///
     /// - Throws: `ScoutError` where the switches or the owner's rules can't be read.
     public func generated() throws(ScoutError) -> (ipv4: String, ipv6: String) {
-        let rules = try generator(try HostSwitches.load(paths))
+        let settings = HostSettings(paths)
+        if let problem = settings.problems.first { throw problem }
+        let rules = settings.generator(topology)
         return (rules.ipv4, rules.ipv6)
     }
 
@@ -56,18 +51,25 @@ public struct HostFirewall: Sendable {
 
     /// Brings the kernel's rules to what they should be; where they are, it changes nothing.
     ///
+    /// What closes waits for nothing: where the switches or some of the owner's rules can't be taken, the rest is loaded
+    /// with both switches off, the host's sshd is ended, and only then it throws.
+    ///
     /// - Returns: whether anything changed.
-    /// - Throws: `ScoutError`: `refused`, `badData` for the owner's rules, `failed` where the kernel refuses; what was in
-    ///   force still is then.
+    /// - Throws: `ScoutError`: `refused`, `badData`, `io` for the switches and the owner's rules, `busy`, `failed` where the
+    ///   kernel refuses.
     public func apply() async throws(ScoutError) -> Bool {
         try guardHost()
-        return try await HostSwitches.whileLocked(paths) { () async throws(ScoutError) in
-            let switches = try HostSwitches.load(paths)
-            let changed = try await load(switches)
+        var closing = Closing(topology: topology, server: server, settings: HostSettings(paths))
+        let lock = await closing.lock(paths)
+        defer { lock?.release() }
+        if lock != nil { closing.settings = HostSettings(paths) }
+        await closing.run()
+        if closing.settings.effective.control, closing.failures.isEmpty {
             // After a restart of the host its sshd follows the switch, too.
-            if switches.control { return try await server.start() || changed }
-            return changed
+            closing.changed = try await server.start() || closing.changed
         }
+        try closing.judge()
+        return closing.changed
     }
 
     /// Sets a switch, and brings rules and sshd in line with it.
@@ -75,120 +77,108 @@ public struct HostFirewall: Sendable {
     /// - Parameters:
     ///   - name: which switch.
     ///   - enabled: how it shall be.
-    /// - Throws: as ``apply()``. A switch that could not be turned on stays off.
+    /// - Throws: as ``apply()``, and `io`, `cannotCreate` where the switch can't be kept. A switch that could not be turned
+    ///   on stays off; one that could not be kept off is off until the next start.
     public func set(_ name: HostSwitches.Name, to enabled: Bool) async throws(ScoutError) -> HostSwitchReport {
         try guardHost()
-        return try await HostSwitches.whileLocked(paths) { () async throws(ScoutError) in
-            var switches = try HostSwitches.load(paths)
-            let wasDifferent = switches[name] != enabled
-            switches[name] = enabled
-            // What closes is remembered before it is done, what opens after: whatever interrupts this, less is open.
-            if !enabled { try switches.save(paths) }
-            var changed = try await load(switches)
-            var ended = 0
-            if name == .control, enabled {
-                do throws(ScoutError) {
-                    changed = try await server.start() || changed
-                } catch {
-                    switches.control = false
-                    _ = try await load(switches)
-                    throw error
-                }
-            } else if name == .control, let sessions = try await server.stop() {
-                changed = true
-                ended = sessions
+        return enabled ? try await enable(name) : try await disable(name)
+    }
+
+    private func disable(_ name: HostSwitches.Name) async throws(ScoutError) -> HostSwitchReport {
+        var closing = Closing(topology: topology, server: server, settings: HostSettings(paths))
+        let lock = await closing.lock(paths)
+        defer { lock?.release() }
+        if lock != nil { closing.settings = HostSettings(paths) }
+        closing.changed = closing.settings.switches[name]
+        if closing.settings.switchesAreKnown, closing.settings.switches[name] {
+            // Remembered before it is done: whatever interrupts this, less is open. Where it can't be, it is done all the same.
+            closing.settings.switches[name] = false
+            do throws(ScoutError) {
+                try closing.settings.switches.save(paths)
+            } catch {
+                closing.failures.append(
+                    ScoutError(
+                        error.code,
+                        "\(name) is off now, but that can't be kept: the next start turns it on again: \(error)",
+                        hint: error.hint))
             }
-            if enabled { try switches.save(paths) }
-            return HostSwitchReport(
-                name: name, enabled: enabled, changed: changed || wasDifferent, rulesAreInForce: true,
-                port: name == .control ? topology.hostControlPort : nil,
-                isListening: name == .control ? server.isListening : nil, endedSessions: ended)
+        }
+        await closing.run()
+        try closing.judge()
+        return report(name, enabled: false, changed: closing.changed, ended: closing.endedSessions)
+    }
+
+    private func enable(_ name: HostSwitches.Name) async throws(ScoutError) -> HostSwitchReport {
+        let lock = try await HostLock(paths)
+        defer { lock.release() }
+        let before = HostSettings(paths)
+        if let problem = before.problems.first { throw problem }
+        var settings = before
+        settings.switches[name] = true
+        let kernel = try await KernelRules.look()
+        // All or nothing: what the kernel refuses changes nothing.
+        for family in KernelRules.families { try await kernel.test(settings.generator(topology), family) }
+        do throws(ScoutError) {
+            var changed = settings.switches != before.switches
+            for family in KernelRules.families {
+                changed = try await kernel.load(settings.generator(topology), family) || changed
+            }
+            changed = try await HostSysctl.bringInLine(topology) || changed
+            if name == .control { changed = try await server.start() || changed }
+            if settings.switches != before.switches { try settings.switches.save(paths) }
+            return report(name, enabled: true, changed: changed, ended: 0)
+        } catch {
+            var closing = Closing(topology: topology, server: server, settings: before)
+            await closing.run()
+            if let failure = closing.failures.first {
+                throw ScoutError(error.code, "\(error); and what was opened could not be closed: \(failure)")
+            }
+            throw error
         }
     }
 
-    /// How a switch is set, and whether the kernel's rules are those that belong to it.
-    public func status(_ name: HostSwitches.Name) async throws(ScoutError) -> HostSwitchReport {
-        let switches = try HostSwitches.load(paths)
-        return HostSwitchReport(
-            name: name, enabled: switches[name], changed: false, rulesAreInForce: try await isInForce(),
+    private func report(_ name: HostSwitches.Name, enabled: Bool, changed: Bool, ended: Int) -> HostSwitchReport {
+        HostSwitchReport(
+            name: name, enabled: enabled, changed: changed, rulesAreInForce: true,
             port: name == .control ? topology.hostControlPort : nil,
-            isListening: name == .control ? server.isListening : nil, endedSessions: 0)
-    }
-
-    /// Whether the kernel has exactly the rules that ``generated()`` gives.
-    public func isInForce() async throws(ScoutError) -> Bool {
-        let rules = try generated()
-        let present = try await BackEnd.present()
-        let standard = try await BackEnd.standard(of: present)
-        for (family, text) in Self.families(rules.ipv4, rules.ipv6) {
-            for backEnd in present {
-                let loaded = NormalRules(String(decoding: try await backEnd.loaded(family), as: UTF8.self))
-                let isRight =
-                    backEnd == standard ? loaded.holds(NormalRules(text)) : loaded.tables.isDisjoint(with: Self.ours)
-                if !isRight { return false }
-            }
-        }
-        return Self.isForwarding
-    }
-
-    /// The tables that are ours alone.
-    private static let ours: Set = ["filter", "nat"]
-
-    private static func families(_ ipv4: String, _ ipv6: String) -> [(RuleSet.Family, String)] {
-        // IPv6 first: it only closes. A kernel without IPv6 has nothing to close.
-        let hasIPv6 = access("/proc/net/if_inet6", F_OK) == 0
-        return (hasIPv6 ? [(.ipv6, ipv6)] : []) + [(.ipv4, ipv4)]
-    }
-
-    private func load(_ switches: HostSwitches) async throws(ScoutError) -> Bool {
-        let rules = try generator(switches)
-        let families = Self.families(rules.ipv4, rules.ipv6)
-        let present = try await BackEnd.present()
-        let standard = try await BackEnd.standard(of: present)
-        var changed = false
-        for (family, text) in families { try await standard.load(text, family, onlyTest: true) }
-        for (family, text) in families {
-            let loaded = NormalRules(String(decoding: try await standard.loaded(family), as: UTF8.self))
-            if !loaded.holds(NormalRules(text)) {
-                try await standard.load(text, family)
-                changed = true
-            }
-            // A packet passes both back ends: what the other one still holds would be in force beside ours.
-            for other in present where other != standard {
-                let left = NormalRules(String(decoding: try await other.loaded(family), as: UTF8.self)).tables
-                for table in left.intersection(Self.ours).sorted() {
-                    try await other.load(Self.empty(table), family)
-                    changed = true
-                }
-            }
-        }
-        return try Self.startForwarding() || changed
-    }
-
-    private static func empty(_ table: String) -> String {
-        let chains =
-            table == "nat" ? ["PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"] : ["INPUT", "FORWARD", "OUTPUT"]
-        return "*\(table)\n" + chains.map { ":\($0) ACCEPT [0:0]\n" }.joined() + "COMMIT\n"
-    }
-
-    // MARK: Forwarding in the kernel
-
-    private static let forwardingFile = "/proc/sys/net/ipv4/ip_forward"
-
-    private static var isForwarding: Bool { (try? File.read(forwardingFile))?.first == UInt8(ascii: "1") }
-
-    /// Has the kernel forward IPv4, after the rules are there. IPv6 is not forwarded.
-    private static func startForwarding() throws(ScoutError) -> Bool {
-        if isForwarding { return false }
-        let descriptor = open(forwardingFile, O_WRONLY | O_CLOEXEC)
-        defer { if descriptor >= 0 { close(descriptor) } }
-        guard descriptor >= 0, write(descriptor, "1\n", 2) == 2 else {
-            throw ScoutError(.failed, "\(forwardingFile): \(String(cString: strerror(errno)))")
-        }
-        return true
+            isListening: name == .control ? server.isListening : nil, endedSessions: ended, problems: [])
     }
 
     // MARK: Looking
+
+    /// How a switch is set, and whether the kernel's rules are those that belong to it.
+    ///
+    /// It needs neither the switches' file nor the owner's rules to be right: what can't be read is told.
+    public func status(_ name: HostSwitches.Name) async -> HostSwitchReport {
+        let (inForce, problems) = await isInForce()
+        let settings = HostSettings(paths)
+        var enabled = settings.switches[name]
+        if !settings.switchesAreKnown {
+            // How it is set is not to be known; how it is, the kernel says. What can't be looked at may be open.
+            let seen = try? await report(source: .agent)
+            enabled = (name == .lan ? seen?.lan.enabled : seen?.hostControl.enabled) ?? true
+        }
+        return HostSwitchReport(
+            name: name, enabled: enabled, changed: false, rulesAreInForce: inForce,
+            port: name == .control ? topology.hostControlPort : nil,
+            isListening: name == .control ? server.isListening : nil, endedSessions: 0,
+            problems: problems.map(\.message))
+    }
+
+    /// Whether the kernel has exactly the rules that ``generated()`` gives, and what keeps that from being known or so.
+    public func isInForce() async -> (Bool, problems: [ScoutError]) {
+        let settings = HostSettings(paths)
+        guard settings.problems.isEmpty else { return (false, settings.problems) }
+        do throws(ScoutError) {
+            let kernel = try await KernelRules.look()
+            for family in KernelRules.families {
+                guard try await kernel.hold(settings.generator(topology), family) else { return (false, []) }
+            }
+            return (HostSysctl.isInLine(topology), [])
+        } catch {
+            return (false, [error])
+        }
+    }
 
     /// The host's rules, evaluated.
     ///

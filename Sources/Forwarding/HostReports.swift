@@ -7,7 +7,7 @@ public struct HostSwitchReport: Report {
 
     /// Which switch.
     public let name: HostSwitches.Name
-    /// How it is set.
+    /// How it is set; where that can't be read, whether the kernel's rules may let anybody through.
     public let enabled: Bool
     /// Whether anything had to be changed for that.
     public let changed: Bool
@@ -19,6 +19,8 @@ public struct HostSwitchReport: Report {
     public let isListening: Bool?
     /// How many sessions with the host were ended.
     public let endedSessions: Int
+    /// Why the switches or the owner's rules can't be taken as they are; both switches count as off meanwhile.
+    public let problems: [String]
 }
 
 /// The host's firewall, as `host forwarding` prints it.
@@ -28,6 +30,8 @@ public struct HostForwardingReport: Report {
 
     /// Whether the kernel has exactly the generated rules.
     public var inForce: Bool?
+    /// Why the switches or the owner's rules can't be taken as they are, or the rules not be compared.
+    public var problems: [String]?
     /// Whether anything had to be changed for that.
     public var changed: Bool?
     /// What the kernel's rules, whoever made them, come to.
@@ -39,10 +43,12 @@ public struct HostForwardingReport: Report {
 
     /// - Parameters: one for each property, in their order.
     public init(
-        inForce: Bool? = nil, changed: Bool? = nil, report: ForwardsReport? = nil, ipv4: String? = nil,
+        inForce: Bool? = nil, problems: [String]? = nil, changed: Bool? = nil, report: ForwardsReport? = nil,
+        ipv4: String? = nil,
         ipv6: String? = nil
     ) {
         self.inForce = inForce
+        self.problems = problems
         self.changed = changed
         self.report = report
         self.ipv4 = ipv4

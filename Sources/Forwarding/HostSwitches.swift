@@ -40,28 +40,38 @@ public struct HostSwitches: Codable, Hashable, Sendable {
 
     /// Writes them.
     func save(_ paths: Paths) throws(ScoutError) {
-        guard let bytes = try? JSON.encoder().encode(self) else { return }
+        guard let bytes = try? JSON.encoder().encode(self) else {
+            throw ScoutError(.failed, "no words for the switches")
+        }
+        try File.makePrivateDirectory(paths.hostDirectory)
         try File.replace(Self.file(paths), with: Array(bytes) + [10], mode: 0o644)
     }
+}
 
-    /// Runs a change while no other process of this toolkit makes one.
+/// Held while a process of this toolkit changes something of the host's firewall.
+struct HostLock {
+    private let descriptor: CInt
+
+    /// Waits for it.
     ///
-    /// - Throws: `ScoutError` (`cannotCreate`, `busy` after 10 s), and what the body throws.
-    static func whileLocked<Result>(
-        _ paths: Paths, _ body: () async throws(ScoutError) -> Result
-    ) async throws(ScoutError) -> Result {
-        try File.makePrivateDirectory(paths.hostDirectory)
-        let path = paths.hostDirectory + "/lock"
-        let lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+    /// - Throws: `ScoutError`: `refused`, `cannotCreate` where the directory or the file is not to be had, `busy` after 10 s.
+    init(_ paths: Paths) async throws(ScoutError) {
+        // Not beside the switches: their disk may be full, or read-only.
+        try File.makePrivateDirectory(paths.runtimeDirectory)
+        let path = paths.runtimeDirectory + "/host-firewall.lock"
+        let lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0o600)
         guard lock >= 0 else { throw ScoutError(.cannotCreate, "\(path): \(String(cString: strerror(errno)))") }
-        defer { close(lock) }
         let end = ContinuousClock.now + .seconds(10)
         while flock(lock, LOCK_EX | LOCK_NB) != 0 {
             guard ContinuousClock.now < end else {
-                throw ScoutError(.busy, "another scout is changing the firewall", hint: "try again in a moment")
+                close(lock)
+                throw ScoutError(
+                    .busy, "another scout has been changing the firewall for ten seconds", hint: "run it again")
             }
             try? await Task.sleep(for: .milliseconds(50))
         }
-        return try await body()
+        descriptor = lock
     }
+
+    func release() { close(descriptor) }
 }

@@ -93,3 +93,8 @@ public struct Packet: Sendable {
         possibleStates = states.union(possible)
     }
 }
+
+extension ConnectionStates {
+    /// The packet goes the way of the answers: from who was asked to who opened the connection.
+    static let reply = ConnectionStates(rawValue: 128)
+}

@@ -39,6 +39,11 @@ public struct RuleGenerator: Sendable {
         [topology.vpnInterface] + (lanIsEnabled ? topology.lanInterfacePatterns : [])
     }
 
+    /// Whether the owner's rules may let connections through to the container; what it answers must pass then.
+    private var ownRulesForward: Bool {
+        customRules.contains { $0.part(table: "filter", family: .ipv4).contains { $0.chain != nil || $0.isForwarding } }
+    }
+
     /// Input of `iptables-restore`, for the tables `nat` and `filter`.
     public var ipv4: String {
         table(
@@ -47,25 +52,26 @@ public struct RuleGenerator: Sendable {
             own: ["CONTAINER_INCOMING"], rules: natRules)
             + table(
                 "filter", .ipv4, chains: ["INPUT": "DROP", "FORWARD": "DROP", "OUTPUT": "ACCEPT"],
-                own: ["HOST_INCOMING"],
-                rules: filterRules)
+                own: ["HOST_INCOMING"], rules: inputRules + forwardRules + outputRules)
     }
 
-    /// Input of `ip6tables-restore`: no way in, and no forwarding; the host itself may use IPv6.
+    /// Input of `ip6tables-restore`: no way in, and no forwarding; the host itself may use IPv6, on its network cards.
     public var ipv6: String {
-        table(
+        let inner = [topology.containerInterface, topology.vpnInterface].filter { $0 != "lo" }
+        return table(
             "filter", .ipv6, chains: ["INPUT": "DROP", "FORWARD": "DROP", "OUTPUT": "ACCEPT"], own: [],
-            rules: [
-                "-A INPUT -i lo -j ACCEPT",
-                "-A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
-            ] + neighbourDiscovery + ["-A INPUT -j CUSTOM_INPUT", "-A FORWARD -j CUSTOM_FORWARD"])
+            rules: ["-A INPUT -i lo -j ACCEPT"]
+                // Whatever the interface of container or VPN is called: no router is there.
+                + inner.map { "-A INPUT -i \($0) -p ipv6-icmp -m icmp6 --icmpv6-type 134 -j DROP" }
+                + topology.uplinkInterfacePatterns.flatMap { [Self.answers("INPUT -i \($0)")] + neighbourDiscovery($0) }
+                + ["-A INPUT -j CUSTOM_INPUT", Self.end("INPUT"), "-A FORWARD -j CUSTOM_FORWARD", Self.unseen])
     }
 
     /// Router advertisements and neighbour discovery (RFC 4861): without them the host has no IPv6 of its own. A hop limit
     /// of 255 shows that they come from the link.
-    private var neighbourDiscovery: [String] {
+    private func neighbourDiscovery(_ interface: String) -> [String] {
         [134, 135, 136].map {
-            "-A INPUT -p ipv6-icmp -m icmp6 --icmpv6-type \($0) -m hl --hl-eq 255 -j ACCEPT"
+            "-A INPUT -i \(interface) -p ipv6-icmp -m icmp6 --icmpv6-type \($0) -m hl --hl-eq 255 -j ACCEPT"
         }
     }
 
@@ -80,35 +86,92 @@ public struct RuleGenerator: Sendable {
             + ["-A POSTROUTING -s \(container)/32 ! -o \(topology.containerInterface) -j MASQUERADE"]
     }
 
-    private var filterRules: [String] {
-        let (container, inner) = (topology.containerAddress, topology.containerInterface)
-        // Port 67 is DHCP: the container gets its address from the host.
-        let input =
-            [
-                "-A INPUT -i lo -j ACCEPT",
-                "-A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
-                "-A INPUT -m conntrack --ctstate INVALID -j DROP",
-                "-A INPUT -p tcp -m tcp ! --tcp-flags FIN,SYN,RST,ACK SYN -m conntrack --ctstate NEW -j DROP",
-                "-A INPUT -j CUSTOM_INPUT",
-                "-A INPUT -p icmp -m icmp --icmp-type 8 -j ACCEPT",
-                "-A INPUT -p icmp -m icmp --icmp-type 11 -j ACCEPT",
-                "-A INPUT -i \(inner) -p udp -m udp --dport 67 -j ACCEPT",
-            ] + entrances.map { "-A INPUT -i \($0) -j HOST_INCOMING" }
-        let host =
-            (controlIsEnabled ? ["-A HOST_INCOMING -p tcp -m tcp --dport \(topology.hostControlPort) -j ACCEPT"] : [])
-            + ["-A HOST_INCOMING -j RETURN"]
-        let forward =
-            [
-                "-A FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
-                "-A FORWARD -m conntrack --ctstate INVALID -j DROP",
-                "-A FORWARD -j CUSTOM_FORWARD",
-            ]
-            // A packet that was sent to the container's own address is not translated, and stays outside.
-            + entrances.map {
-                "-A FORWARD -d \(container)/32 -i \($0) -o \(inner) -p tcp -m conntrack --ctstate DNAT -j ACCEPT"
-            } + ["-A FORWARD -s \(container)/32 -i \(inner) ! -o \(inner) -j ACCEPT"]
-        return input + forward + host
+    // MARK: Established connections
+
+    // What passes because a connection is established passes in one direction: answers to those who were asked. The other
+    // direction needs, packet by packet, the rule that lets the connection in. So where a switch goes off, or these
+    // rules replace others, the connections that are no longer allowed end with the very load, in both families.
+
+    private static func answers(_ way: String) -> String {
+        "-A \(way) -m conntrack --ctstate RELATED,ESTABLISHED --ctdir REPLY -j ACCEPT"
     }
+
+    /// Errors about a connection that was let in (ICMP), which come from the side that asked.
+    private static func errors(_ way: String) -> String { "-A \(way) -m conntrack --ctstate RELATED -j ACCEPT" }
+
+    /// At a chain's end: tells the ends of a connection that is no longer allowed. Who has none hears nothing.
+    private static func end(_ chain: String) -> String {
+        "-A \(chain) -p tcp -m conntrack --ctstate ESTABLISHED -j REJECT --reject-with tcp-reset"
+    }
+
+    /// Packets in the midst of a connection that nobody has seen begin.
+    private static func strays(_ chain: String) -> [String] {
+        [
+            "-A \(chain) -m conntrack --ctstate INVALID -j DROP",
+            "-A \(chain) -p tcp -m tcp ! --tcp-flags FIN,SYN,RST,ACK SYN -m conntrack --ctstate NEW -j DROP",
+        ]
+    }
+
+    private var inputRules: [String] {
+        let inner = topology.containerInterface
+        let outside = [topology.vpnInterface] + topology.uplinkInterfacePatterns
+        var rules = ["-A INPUT -i lo -j ACCEPT"] + Self.strays("INPUT")
+        rules += ([inner] + outside).map { Self.answers("INPUT -i \($0)") }
+        rules += ["-A INPUT -j CUSTOM_INPUT"]
+        rules += entrances.flatMap {
+            ["-A INPUT -i \($0) -p icmp -m icmp --icmp-type 8 -j ACCEPT", Self.errors("INPUT -i \($0)")]
+        }
+        // DHCP: the container gets its address from the host.
+        rules += ["-A INPUT -i \(inner) -p udp -m udp --dport 67 -j ACCEPT"]
+        rules += entrances.map { "-A INPUT -i \($0) -j HOST_INCOMING" }
+        rules += [Self.end("INPUT")]
+        if controlIsEnabled {
+            rules += entrances.map {
+                "-A HOST_INCOMING -i \($0) -p tcp -m tcp --dport \(topology.hostControlPort) -j ACCEPT"
+            }
+        }
+        return rules + ["-A HOST_INCOMING -j RETURN"]
+    }
+
+    private var forwardRules: [String] {
+        let (container, inner) = (topology.containerAddress, topology.containerInterface)
+        let outside = [topology.vpnInterface] + topology.uplinkInterfacePatterns
+        var rules = Self.strays("FORWARD")
+        rules += outside.map { Self.answers("FORWARD -i \($0)") }
+        rules += (ownRulesForward ? [""] : entrances.map { " -o \($0)" }).map {
+            Self.answers("FORWARD -i \(inner)\($0)")
+        }
+        rules += ["-A FORWARD -j CUSTOM_FORWARD"]
+        rules += entrances.flatMap {
+            [
+                // A packet that was sent to the container's own address is not translated, and stays outside.
+                "-A FORWARD -d \(container)/32 -i \($0) -o \(inner) -p tcp -m conntrack --ctstate DNAT -j ACCEPT",
+                Self.errors("FORWARD -i \($0) -o \(inner)"),
+            ]
+        }
+        rules += ["-A FORWARD -s \(container)/32 -i \(inner) ! -o \(inner) -m conntrack --ctdir ORIGINAL -j ACCEPT"]
+        return rules + [Self.end("FORWARD")]
+    }
+
+    /// The host's own side: its sshd learns too that a session is over. A connection that nobody has seen begin, because
+    /// there were no rules yet, would count as the host's own as soon as the host sends something.
+    private var outputRules: [String] {
+        let closed =
+            switch (lanIsEnabled, controlIsEnabled) {
+            case (true, true): [String]()
+            case (false, true): topology.lanInterfacePatterns.map { "-o \($0)" }
+            case (_, false): ["! -o lo"]
+            }
+        return [Self.unseen]
+            + closed.map {
+                "-A OUTPUT \($0) -p tcp -m tcp --sport \(topology.hostControlPort) -m conntrack --ctstate ESTABLISHED "
+                    + "--ctdir REPLY -j REJECT --reject-with tcp-reset"
+            }
+    }
+
+    private static let unseen =
+        "-A OUTPUT ! -o lo -p tcp -m tcp ! --tcp-flags FIN,SYN,RST,ACK SYN -m conntrack --ctstate NEW "
+        + "-j REJECT --reject-with tcp-reset"
 
     private func table(
         _ name: String, _ family: RuleSet.Family, chains: KeyValuePairs<String, String>, own: [String], rules: [String]
@@ -123,4 +186,10 @@ public struct RuleGenerator: Sendable {
         lines += rules + custom.compactMap { $0.rule } + ["COMMIT", ""]
         return lines.joined(separator: "\n")
     }
+}
+
+extension Topology {
+    /// The cards by which the host itself reaches its network and the VPN's server, by pattern: those of the LAN, and others
+    /// whose network is not the owner's, as of a telephone. What comes in by others is not answered.
+    var uplinkInterfacePatterns: [String] { lanInterfacePatterns + ["usb+", "ww+", "ppp+", "br+", "bond+"] }
 }

@@ -112,7 +112,7 @@ struct RuleOptions {
             "--destination-ports": ["multiport"], "--ports": ["multiport"], "--syn": ["tcp"], "--tcp-flags": ["tcp"],
             "--icmp-type": ["icmp"], "--icmpv6-type": ["icmp6", "icmpv6", "ipv6-icmp"], "--state": ["state"],
             "--ctstate": ["conntrack"], "--comment": ["comment"], "--src-range": ["iprange"],
-            "--dst-range": ["iprange"], "--dst-type": ["addrtype"],
+            "--dst-range": ["iprange"], "--dst-type": ["addrtype"], "--ctdir": ["conntrack"],
         ]
     }()
 
@@ -144,9 +144,22 @@ struct RuleOptions {
         case "--src-range": add(RuleValues.range(value, family: family).map { .source($0) }, negated)
         case "--dst-range": add(RuleValues.range(value, family: family).map { .destination($0) }, negated)
         case "--dst-type": add(value == "LOCAL" ? .destinationIsLocal : nil, negated)
+        case "--ctdir": addDirection(value, negated)
         default: break
         }
         return true
+    }
+
+    /// Only a packet of a connection has a direction, negated or not (`conntrack_mt` in xt_conntrack.c).
+    private mutating func addDirection(_ value: String, _ negated: Bool) {
+        let others: ConnectionStates = [.invalid, .untracked]
+        let isOdd = conditions.contains {
+            guard case .states(let states) = $0.test else { return false }
+            return $0.negated || !states.isDisjoint(with: others)
+        }
+        guard !isOdd, value == "REPLY" || value == "ORIGINAL" else { return add(nil, negated) }
+        add(.states(others), true)
+        add(.states(.reply), negated != (value == "ORIGINAL"))
     }
 
     private func addresses(_ text: String) -> AddressSet? {

@@ -84,7 +84,9 @@ struct RandomRules {
         for hook in hooks {
             if name == "filter", random.chance(60) {
                 let match = random.pick(["-m state --state", "-m conntrack --ctstate"])
-                lines.append("-A \(hook) \(match) \(random.pick(["RELATED,ESTABLISHED", "ESTABLISHED"])) -j ACCEPT")
+                let way = match.hasSuffix("ctstate") ? random.pick(["", " --ctdir REPLY", " --ctdir ORIGINAL"]) : ""
+                lines.append(
+                    "-A \(hook) \(match) \(random.pick(["RELATED,ESTABLISHED", "ESTABLISHED"]))\(way) -j ACCEPT")
             }
             for _ in 0..<Int.random(in: rules, using: &random) {
                 lines.append(rule(name, hook: hook, chain: hook, jumps: own))

@@ -27,6 +27,50 @@ import Testing
         #expect(report.exposures(about: "access from the LAN is on", "tcp 22, 2000-2009", "eth+", "wl+").count == 1)
     }
 
+    /// One whose interfaces are named as the owner's cards are.
+    private static var odd: Topology {
+        var odd = Topology.documented
+        (odd.name, odd.vpnInterface, odd.containerInterface) = ("odd", "wl7", "eth7")
+        return odd
+    }
+
+    @Test(arguments: Topology.presets + [odd], [false, true])
+    func everyAcceptNamesItsInterfaces(_ topology: Topology, isOn: Bool) throws {
+        for (lan, control) in [(isOn, false), (isOn, true)] {
+            let rules = RuleGenerator(topology: topology, lanIsEnabled: lan, controlIsEnabled: control)
+            for text in [rules.ipv4, rules.ipv6] {
+                let accepts = text.split(separator: "\n").filter { $0.hasPrefix("-A ") && $0.hasSuffix(" -j ACCEPT") }
+                #expect(accepts.count > 3)
+                for rule in accepts {
+                    let words = rule.split(separator: " ")
+                    let place = try #require(words.firstIndex(of: "-i"), "\(rule)")
+                    #expect(words[place - 1] != "!" && words[place + 1] != "+", "\(rule)")
+                }
+                // Who is let in is let in by what the kernel's policies say, and they say nobody.
+                #expect(text.contains(":INPUT DROP") && text.contains(":FORWARD DROP"))
+            }
+        }
+    }
+
+    @Test(arguments: [Topology.documented, .since2021, odd])
+    func noRouterIsBelievedBehindTheContainerOrTheVPN(_ topology: Topology) throws {
+        let rules = RuleGenerator(topology: topology, lanIsEnabled: true, controlIsEnabled: true).ipv6
+            .split(separator: "\n")
+        for name in [topology.containerInterface, topology.vpnInterface] {
+            // The first rule that fits is the one that counts.
+            let first = try #require(
+                rules.first { rule in
+                    let words = rule.split(separator: " ")
+                    guard let place = words.firstIndex(of: "-i"), rule.contains("--icmpv6-type 134") else {
+                        return false
+                    }
+                    let pattern = words[place + 1]
+                    return pattern.hasSuffix("+") ? name.hasPrefix(pattern.dropLast()) : name == pattern
+                })
+            #expect(first.hasSuffix("-j DROP"), "\(first)")
+        }
+    }
+
     @Test func chainNamesThatToolsLookForStay() {
         let rules = RuleGenerator(topology: .documented, lanIsEnabled: false, controlIsEnabled: false).ipv4
         #expect(rules.contains(":CONTAINER_INCOMING - ") && rules.contains(":HOST_INCOMING - "))

@@ -15,7 +15,7 @@ struct CompletionCommand: ParsableCommand {
     @OptionGroup var global: GlobalOptions
 
     func run() throws {
-        Output.write(shell.script, to: STDOUT_FILENO)
+        try Output.printForShell(shell.script)
     }
 
     /// The parser has an option of its own that prints a script of its own making; here it prints the same as the verb.
@@ -41,6 +41,6 @@ struct CompleteCommand: ParsableCommand {
         alarm(1)
         let candidates = Candidates()
         let completer = Completer(root: Scout.self, home: candidates.home, lookUp: candidates.values)
-        Output.write(shell.answer(words, completer), to: STDOUT_FILENO)
+        try Output.printForShell(shell.answer(words, completer))
     }
 }

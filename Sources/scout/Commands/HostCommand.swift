@@ -1,6 +1,7 @@
 import ArgumentParser
 import Core
 import Forwarding
+import FoundationEssentials
 
 /// `scout host …`: the owner's side, on the LiveOS host.
 struct HostCommand: ParsableCommand {
@@ -21,12 +22,14 @@ struct HostForwardingCommand: ParsableCommand {
         @OptionGroup var global: GlobalOptions
 
         func run() async throws {
-            let invocation = try Invocation(global)
+            let (invocation, complaint) = try Invocation.onHost(global)
             let firewall = try invocation.hostFirewall()
             let report = try await firewall.report(source: .agent)
-            let shown = HostForwardingReport(inForce: try await firewall.isInForce(), report: report)
+            let (inForce, problems) = await firewall.isInForce()
+            let shown = HostForwardingReport(inForce: inForce, problems: problems.map(\.message), report: report)
             let forPeople = invocation.output.isForPeople
             try invocation.output.result(shown) { report.page(forPeople: forPeople) }
+            for problem in problems + [complaint].compactMap({ $0 }) { invocation.output.remark(problem.message) }
             invocation.output.remark(
                 shown.inForce == true
                     ? "these are scout's rules, complete"
@@ -45,8 +48,9 @@ struct HostForwardingCommand: ParsableCommand {
         @OptionGroup var global: GlobalOptions
 
         func run() async throws {
-            let invocation = try Invocation(global)
+            let (invocation, complaint) = try Invocation.onHost(global)
             if dryRun {
+                if let complaint { throw complaint }
                 let rules = try HostFirewall(topology: invocation.topology, paths: invocation.paths).generated()
                 return try invocation.output.result(HostForwardingReport(ipv4: rules.ipv4, ipv6: rules.ipv6)) {
                     let sections = [("# iptables-restore", rules.ipv4), ("# ip6tables-restore", rules.ipv6)]
@@ -54,6 +58,7 @@ struct HostForwardingCommand: ParsableCommand {
                 }
             }
             let changed = try await invocation.hostFirewall().apply()
+            if let complaint { throw complaint }
             try invocation.output.result(HostForwardingReport(inForce: true, changed: changed)) {
                 [changed ? "the firewall is loaded" : "the firewall was loaded already: nothing changed"]
             }
@@ -62,6 +67,25 @@ struct HostForwardingCommand: ParsableCommand {
 }
 
 extension Invocation {
+    /// The surroundings of a command of the host's, without the configuration where that can't be read: what closes must
+    /// not wait for it.
+    ///
+    /// - Returns: what is wrong with the configuration, too, to be thrown when all is closed.
+    /// - Throws: `ScoutError` where it isn't the configuration alone.
+    static func onHost(_ options: GlobalOptions) throws(ScoutError) -> (Invocation, complaint: ScoutError?) {
+        do {
+            return (try Invocation(options), nil)
+        } catch {
+            var environment = ProcessInfo.processInfo.environment
+            environment["SCOUT_CONFIG"] = "/dev/null"
+            environment["SCOUT_TARGET"] = nil
+            var plain = options
+            (plain.config, plain.target) = (nil, nil)
+            guard let invocation = try? Invocation(plain, environment: environment) else { throw error }
+            return (invocation, error)
+        }
+    }
+
     /// The firewall of this machine, which must be a Bitscout host.
     ///
     /// - Throws: `ScoutError`: `refused` for another machine, and for who is not root; `usage` as ``hostTopology()``.

@@ -61,20 +61,24 @@ struct HostSwitchOptions: ParsableArguments {
 
     /// Sets a switch, after the person at the terminal, if there is one, has read what it opens.
     func set(_ name: HostSwitches.Name, to enabled: Bool) async throws {
-        let invocation = try Invocation(global)
+        let (invocation, complaint) = try Invocation.onHost(global)
+        if enabled, let complaint { throw complaint }
         let firewall = try invocation.hostFirewall()
         if enabled, !yes, isatty(STDIN_FILENO) == 1 { try await confirm(name, invocation.hostTopology()) }
         let report = try await firewall.set(name, to: enabled)
+        if let complaint { throw complaint }
         try invocation.output.result(report) { [Self.text(report)] }
     }
 
     static func show(_ name: HostSwitches.Name, _ global: GlobalOptions) async throws {
-        let invocation = try Invocation(global)
+        let (invocation, complaint) = try Invocation.onHost(global)
+        if let complaint { invocation.output.remark(complaint.message) }
         let firewall = try invocation.hostFirewall()
-        let report = try await firewall.status(name)
+        let report = await firewall.status(name)
         try invocation.output.result(report) {
+            let problems = report.problems.map { "both switches count as off until this is mended: \($0)" }
             let remark = "but the kernel has other rules: scout host forwarding apply"
-            return Page([text(report)] + (report.rulesAreInForce ? [] : [remark]))
+            return Page([text(report)] + problems + (report.rulesAreInForce ? [] : [remark]))
         }
     }
 

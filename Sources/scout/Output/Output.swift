@@ -65,6 +65,13 @@ struct Output: Sendable {
         try printResult(filtered(text))
     }
 
+    /// Prints what a shell reads and nobody looks at: the tabs and line ends in it separate, and its words are quoted.
+    ///
+    /// - Throws: `ScoutError` (`io`) where it can't be written.
+    static func printForShell(_ text: String) throws(ScoutError) {
+        try printResult(text)
+    }
+
     /// Prints one line on stderr.
     static func talk(_ line: String) { write(Visible.field(line) + "\n", toErrors: ()) }
 
