@@ -160,6 +160,7 @@ public struct Acquisition: Sendable {
         source.sizeBytes = export.sizeBytes
         source.uri = export.uri.withoutQuery
         source.tls = export.security
+        source.peerAuthentication = export.peerAuthentication
         return Manifest(
             schema: Manifest.acquireSchema, source: source,
             image: Manifest.Image(

@@ -49,11 +49,10 @@ struct Export {
 
     var sizeBytes: UInt64 { connections[0].sizeBytes }
     var isReadOnly: Bool { connections.allSatisfy(\.isReadOnly) }
-    /// What protects the connections, as negotiated.
-    var security: String {
-        guard connections.allSatisfy(\.isEncrypted) else { return "off" }
-        return uri.pskFile == nil ? "tls" : "psk"
-    }
+    /// What protects the connections, as negotiated: `off`, or `psk`, the only kind of TLS that is used.
+    var security: String { connections.allSatisfy(\.isEncrypted) && uri.pskFile != nil ? "psk" : "off" }
+    /// How the server proved who it is.
+    var peerAuthentication: String { security == "psk" ? "psk" : "none" }
 
     /// Whether the server is on this machine, where a round trip costs nothing.
     private static func isNear(_ uri: NBDURI) -> Bool {

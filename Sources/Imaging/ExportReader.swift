@@ -246,6 +246,10 @@ extension ScoutError {
             self.init(
                 .refused, "the export's server and this key do not agree on TLS: \(what)",
                 hint: "serve the export again, and use the URI it prints")
+        case .unauthenticated:
+            self.init(
+                .refused, what,
+                hint: "name the key file: nbds://USER@HOST:PORT/NAME?tls-psk-file=FILE, as 'scout serve' prints")
         case .connectionLost:
             self.init(
                 .unreachable, "the connection to the source was lost\(place): \(error.message)",

@@ -21,6 +21,8 @@ public struct SourceDescription: Codable, Hashable, Sendable {
     public var uri: String
     /// `off` or `psk`. The acquisition replaces this by what was negotiated.
     public var tls: String
+    /// How the server proved who it is: `psk`, by knowing a pre-shared TLS key, or `none`. What was negotiated.
+    public var peerAuthentication: String?
     /// The disk's model, where known.
     public var model: String?
     /// The disk's serial number, where known.

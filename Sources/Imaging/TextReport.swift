@@ -27,6 +27,10 @@ enum TextReport {
                 ("Model", source.model), ("Serial number", source.serial),
                 ("Device read-only", source.readOnly.map { $0 ? "yes" : "no" }), ("Export read-only", "yes"),
                 ("Target", source.target), ("Address", source.address), ("URI", source.uri), ("TLS", source.tls),
+                (
+                    "Server proved itself",
+                    source.peerAuthentication.map { $0 == "psk" ? "by a pre-shared key" : "not at all" }
+                ),
                 ("HPA", manifest.hpa), ("DCO", manifest.dco),
             ]
         }

@@ -50,18 +50,29 @@ public final class Connection {
     /// Connects to a server by URI and negotiates.
     ///
     /// With the schemes `nbds` and `nbds+unix` TLS is required: a server that offers none is refused (CVE-2019-14842).
+    /// They need a pre-shared key: certificates are not looked at by every libnbd in the field (CVE-2024-7383: 1.14 takes
+    /// any certificate for any name), so without a key TLS would keep a secret with somebody unknown.
     ///
     /// - Parameters:
     ///   - uri: where to, and which export.
     ///   - deadline: how long connecting and negotiating may take together; 10 s by default.
     ///   - wake: a descriptor that ends the wait as soon as it is readable; none by default.
-    /// - Throws: `NBDError` (`connect`, `tls`, `timedOut`, `interrupted`).
+    /// - Throws: `NBDError` (`unauthenticated`, also for a key file that cannot be used; `connect`, `tls`, `timedOut`,
+    ///   `interrupted`).
     ///
     /// Blocks the calling thread until the deadline at the most; a name is looked up by the system's resolver, which
     /// has a deadline of its own. The C function is `nbd_aio_connect_uri`.
     public convenience init(
         uri: NBDURI, deadline: Duration = .seconds(10), wake: CInt? = nil
     ) throws(NBDError) {
+        if uri.requiresTLS {
+            guard let file = uri.pskFile else {
+                throw NBDError(
+                    .unauthenticated, "connect", code: EACCES,
+                    "\(uri.withoutQuery) asks for TLS without a key, so that nothing proves who the server is")
+            }
+            try KeyFile.check(file, user: uri.user)
+        }
         let handle = try Self.prepared()
         try handle.check(nbd_set_uri_allow_local_file(handle.pointer, uri.pskFile != nil), .usage, "connect")
         let tls = uri.requiresTLS ? LIBNBD_TLS_REQUIRE : LIBNBD_TLS_DISABLE
@@ -78,7 +89,7 @@ public final class Connection {
     ///   - security: plain text, or TLS with a pre-shared key, which is then required.
     ///   - deadline: how long the negotiation may take; 10 s by default.
     ///   - wake: a descriptor that ends the wait as soon as it is readable; none by default.
-    /// - Throws: `NBDError` (`connect`, `tls`, `timedOut`, `interrupted`).
+    /// - Throws: `NBDError` (`unauthenticated`, `connect`, `tls`, `timedOut`, `interrupted`).
     ///
     /// The C function is `nbd_aio_connect_socket`.
     public convenience init(
@@ -87,6 +98,7 @@ public final class Connection {
     ) throws(NBDError) {
         let handle: NBDHandle
         do {
+            if case .psk(let user, let keyFile) = security { try KeyFile.check(keyFile, user: user) }
             handle = try Self.prepared()
             try handle.check(nbd_set_export_name(handle.pointer, exportName), .usage, "set the export's name")
             if case .psk(let user, let keyFile) = security {

@@ -11,6 +11,8 @@ public struct NBDError: Error, Hashable, Sendable {
         case connect
         /// The peer does not prove who it is, or does not offer the TLS that is required.
         case tls
+        /// Nothing would prove who the peer is: TLS was asked for without a pre-shared key.
+        case unauthenticated
         /// A deadline passed before the connection was ready.
         case timedOut
         /// The connection is gone, or the server is silent or shutting down. Says nothing about the disk.

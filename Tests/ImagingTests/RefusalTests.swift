@@ -78,11 +78,35 @@ import Testing
         #expect(export.remains.isEmpty)
         let result = try await export.acquisition(uri: uri("key")).run()
         #expect(result.manifest.source.tls == "psk")
+        #expect(result.manifest.source.peerAuthentication == "psk")
+        let report = try String(contentsOfFile: result.reportPath, encoding: .utf8)
+        #expect(report.contains("Server proved itself:    by a pre-shared key"))
         #expect(!result.manifest.source.uri.contains("tls-psk-file"))
         #expect(try areEqual(export.source, export.image))
 
         let plain = try await EvidenceExport(size: 1000)
         let wish = "nbds+unix://scout@/?socket=\(plain.directory)/socket&tls-psk-file=\(export.directory)/key"
         #expect(await scoutError { _ = try await plain.acquisition(uri: wish).run() }?.code == .refused)
+    }
+
+    /// CVE-2024-7383: libnbd 1.14 takes any certificate for any name. Nothing is dialled, so no server stands here.
+    @Test(arguments: ["nbds://127.0.0.1:1/x", "nbds://scout@127.0.0.1:1/x", "nbds+unix:///x?socket=/nonexistent/s"])
+    func tlsThatAuthenticatesNobodyIsRefused(uri: String) async throws {
+        let export = try await EvidenceExport(size: 0, [])
+        let error = await scoutError { _ = try await export.acquisition(uri: uri).run() }
+        #expect(error?.code == .refused)
+        #expect(error?.message.contains("nothing proves who the server is") == true)
+        #expect(error?.hint?.contains("tls-psk-file") == true)
+        #expect(export.remains.isEmpty)
+    }
+
+    @Test func aManifestSaysThatNobodyWasAuthenticated() async throws {
+        let export = try await EvidenceExport(size: 1000)
+        let result = try await export.acquisition().run()
+        #expect(result.manifest.source.peerAuthentication == "none")
+        #expect(result.manifest.source.tls == "off")
+        #expect(
+            try String(contentsOfFile: result.reportPath, encoding: .utf8).contains(
+                "Server proved itself:    not at all"))
     }
 }

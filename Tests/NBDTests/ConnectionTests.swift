@@ -123,12 +123,50 @@ func failure(_ body: () throws -> Void) -> NBDError.Kind? {
 
     @Test func failsWithTheWrongKeyOrUser() throws {
         let (server, key, wrong) = try server()
-        for text in [
-            "nbds+unix://scout@/?socket=\(server.socket)&tls-psk-file=\(wrong)",
-            "nbds+unix://mallory@/?socket=\(server.socket)&tls-psk-file=\(key)",
+        let wrongKey = "nbds+unix://scout@/?socket=\(server.socket)&tls-psk-file=\(wrong)"
+        #expect(failure { _ = try Connection(uri: NBDURI(wrongKey)) } == .tls)
+        let wrongUser = "nbds+unix://mallory@/?socket=\(server.socket)&tls-psk-file=\(key)"
+        #expect(failure { _ = try Connection(uri: NBDURI(wrongUser)) } == .unauthenticated)
+    }
+
+    /// CVE-2024-7383: a server with a certificate of its own making must not be believed.
+    @Test func anyCertificateIsNoProof() throws {
+        let server = try NBDKitServer(
+            ["-r", "--tls=require", "--tls-certificates={dir}", "pattern", "1M"], prepare: Self.makeCertificates)
+        #expect(
+            failure { _ = try Connection(uri: NBDURI("nbds+unix:///?socket=\(server.socket)")) } == .unauthenticated)
+    }
+
+    /// What GnuTLS's `certtool` and `openssl` make for anybody, for any name.
+    private static func makeCertificates(_ directory: String) throws {
+        let words = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
+        let subject = [
+            "-subj", "/CN=anybody", "-keyout", directory + "/server-key.pem", "-out", directory + "/server-cert.pem",
+        ]
+        try Child(["openssl"] + words + subject).wait()
+        try FileManager.default.copyItem(atPath: directory + "/server-cert.pem", toPath: directory + "/ca-cert.pem")
+    }
+
+    /// libnbd opens the file in the middle of the handshake, where no deadline would reach it.
+    @Test func aKeyFileThatIsNoneIsRefusedBeforeTheDial() throws {
+        let (server, key, _) = try server()
+        let fifo = server.directory + "/fifo"
+        try #require(mkfifo(fifo, 0o600) == 0)
+        for (name, text) in [
+            ("empty", ""), ("bare", "scout:\n"), ("words", "scout:open sesame\n"), ("other", "alice:0011\n"),
         ] {
-            #expect(failure { _ = try Connection(uri: NBDURI(text)) } == .tls)
+            try text.write(toFile: "\(server.directory)/\(name)", atomically: false, encoding: .utf8)
         }
+        let start = ContinuousClock.now
+        for file in [fifo, server.directory, "/dev/zero", "/nonexistent"]
+            + ["empty", "bare", "words", "other"].map({ "\(server.directory)/\($0)" })
+        {
+            let text = "nbds+unix://scout@/?socket=\(server.socket)&tls-psk-file=\(file)"
+            #expect(failure { _ = try Connection(uri: NBDURI(text)) } == .unauthenticated, "\(file)")
+        }
+        #expect(.now - start < .seconds(5))
+        #expect(
+            try Connection(uri: NBDURI("nbds+unix://scout@/?socket=\(server.socket)&tls-psk-file=\(key)")).isEncrypted)
     }
 
     /// CVE-2019-14842: what was asked to be encrypted must not travel in the clear.
