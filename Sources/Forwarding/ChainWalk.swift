@@ -45,6 +45,21 @@ struct ChainResult: Sendable {
     }
 }
 
+/// What the one who opens a connection picks himself.
+struct Choice {
+    var source: AddressSet
+    var sourcePorts: ClosedRange<UInt16>
+    /// `nil` where it is given.
+    var destination: AddressSet?
+}
+
+/// A test that some of his picks pass and some don't.
+enum Cut {
+    case source(AddressSet)
+    case destination(AddressSet)
+    case sourcePorts(PortSet)
+}
+
 /// Walks packets through the chains of a rule set.
 ///
 /// A chain is walked once for each packet, however often it is jumped to, so that a packet costs at most one step for each
@@ -55,6 +70,11 @@ final class ChainWalk {
     var constancy: ClosedRange<UInt16> = 0 ... .max
     /// How much more work may be done; below zero every answer is ``Outcome/Kind/anything``.
     var budget: Int
+
+    /// What may be picked in the packets that are walked now.
+    var choice: Choice?
+    /// The first rule's test that hangs on it, since this was last `nil`.
+    var cut: Cut?
 
     private var results: [ChainResult?]
     private var walkOf: [Int]
@@ -110,6 +130,8 @@ final class ChainWalk {
         let list = rules.tables[table].chains[chain]
         let hulls = list.portHulls
         let addressHulls = list.addressHulls
+        let transports = list.transports
+        let transport = packet.transport
         let source = packet.source.hull ?? 0...0
         let destination = packet.destination.hull ?? 0...0
         var result = ChainResult()
@@ -120,6 +142,7 @@ final class ChainWalk {
         var above = UInt16.max
         budget -= list.rules.count
         for index in list.rules.indices {
+            if transports[index] != transport, transports[index] != 0 { continue }
             if hasPorts {
                 let hull = hulls[index]
                 if port.range.upperBound < hull.low {
@@ -195,10 +218,14 @@ final class ChainWalk {
 
     private func matches(_ rule: Rule, _ packet: Packet) -> Ternary {
         var answer = Ternary.yes
+        let known = cut
         for condition in rule.conditions {
             var one = holds(condition.test, packet)
             if condition.negated { one = !one }
-            if one == .no { return .no }
+            if one == .no {
+                cut = known
+                return .no
+            }
             answer = min(answer, one)
         }
         return answer
@@ -209,8 +236,8 @@ final class ChainWalk {
         case .transport(let numbers): Ternary(numbers.contains(packet.transport))
         case .inInterface(let patterns): fits(patterns, packet.inInterface)
         case .outInterface(let patterns): fits(patterns, packet.outInterface)
-        case .source(let addresses): addresses.holds(packet.source)
-        case .destination(let addresses): addresses.holds(packet.destination)
+        case .source(let addresses): holds(addresses, packet.source)
+        case .destination(let addresses): holds(addresses, packet.destination)
         case .destinationIsLocal: packet.isLocal
         case .destinationPorts(let ports): holds(ports, packet, packet.destinationPorts)
         case .sourcePorts(let ports): holds(ports, packet, packet.sourcePorts)
@@ -235,11 +262,27 @@ final class ChainWalk {
         return Ternary(patterns.contains { $0.fits(name) })
     }
 
+    private func holds(_ addresses: AddressSet, _ candidates: AddressSet) -> Ternary {
+        let answer = addresses.holds(candidates)
+        if answer == .maybe, cut == nil, let choice {
+            if candidates == choice.source {
+                cut = .source(addresses)
+            } else if candidates == choice.destination {
+                cut = .destination(addresses)
+            }
+        }
+        return answer
+    }
+
     private func holds(_ ports: PortSet, _ packet: Packet, _ candidates: Packet.PortRange) -> Ternary {
         guard packet.hasPorts else { return .no }
         if candidates.isAskedFor {
             narrow(ports.constancy(around: candidates.range.lowerBound))
         }
-        return ports.holds(candidates.range)
+        let answer = ports.holds(candidates.range)
+        if answer == .maybe, cut == nil, !candidates.isAskedFor, candidates.range == choice?.sourcePorts {
+            cut = .sourcePorts(ports)
+        }
+        return answer
     }
 }

@@ -28,6 +28,10 @@ public final class Evaluator {
         var program: String?
     }
 
+    /// What rules tell from others, for ``decisions(_:picksDestination:splits:)``.
+    lazy var named = namedByRules()
+    var unnamedAddresses: [AddressSet: AddressSet?] = [:]
+
     private var entrances: [InterfaceName: Entrance] = [:]
     let entries: [Chain.Hook: [Entry]]
     let looksAtPush: Bool

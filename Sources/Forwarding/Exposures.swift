@@ -8,7 +8,7 @@ extension Survey {
         if let doubt = rules.ipv4.doubts.first {
             return [Exposure(severity: .warning, summary: "what can be reached is not known: \(doubt)")]
         }
-        var found = lanExposures() + vpnExposures() + duplicates(rules.ipv4)
+        var found = lanExposures() + vpnExposures() + containerExposures() + duplicates(rules.ipv4)
         if let ipv6 = rules.ipv6 {
             found += exposures(ipv6: ipv6) + duplicates(ipv6)
         } else {
@@ -21,78 +21,141 @@ extension Survey {
             .map(\.element)
     }
 
+    /// What a sentence is about.
+    private struct Finding {
+        var verdict: Verdict
+        /// `tcp 22, 2000-2009`; the ports of UDP behind those of TCP where the rest is the same.
+        var ports: String
+        var interfaces: [String]
+        /// The host's address where that is to be told.
+        var place: String?
+        var reason: String
+
+        /// `by eth0, wlan0 to the host's address 10.1.0.2`
+        var way: String { "by " + interfaces.joined(separator: ", ") + target }
+        /// `to the host's address 10.1.0.2`, with a space before it, or nothing.
+        var target: String { place.map { " to the host's address \($0)" } ?? "" }
+    }
+
     /// One sentence for each set of ports that is open, and one where that can't be excluded.
     ///
     /// - Parameters:
-    ///   - scans: the question, for each group.
+    ///   - scans: the questions, for each group and protocol, the address that one expects before others.
     ///   - severity: how bad an open port is.
-    ///   - except: ports that are as they should be.
+    ///   - except: TCP ports that are as they should be.
+    ///   - exceptUDP: UDP ports that are.
     ///   - isMeant: which decisions count.
-    ///   - sentence: says who reaches what, given the ports and the interfaces.
+    ///   - sentence: says who reaches what.
     private func exposures(
         _ scans: [PortScan], _ severity: Exposure.Severity, except: [ClosedRange<UInt16>] = [],
-        where isMeant: (Decision) -> Bool, _ sentence: (_ ports: String, _ interfaces: String) -> String
+        exceptUDP: [ClosedRange<UInt16>] = [], where isMeant: (Decision) -> Bool, _ sentence: (Finding) -> String
     ) -> [Exposure] {
-        var found: [Exposure] = []
+        struct Key: Hashable {
+            var ports: PortSet
+            var place: String?
+            var proto: String
+        }
+        var found: [Finding] = []
         for verdict in [Verdict.open, .unknown] {
-            var labels: [PortSet: [String]] = [:]
-            var reasons: [(ports: PortSet, reason: String)] = []
+            var order: [Key] = []
+            var byKey: [Key: Finding] = [:]
             for scan in scans {
                 let ranges = scan.ports { $0.verdict == verdict && isMeant($0) }
-                let ports = PortSet(PortScan.subtracting(except, from: ranges))
-                guard let first = ports.ranges.first else { continue }
-                if labels[ports] == nil { reasons.append((ports, scan.decision(first.lowerBound).reason)) }
-                labels[ports, default: []].append(scan.group.label)
+                let holes = scan.proto == "tcp" ? except : exceptUDP
+                let ports = PortSet(PortScan.subtracting(holes, from: ranges))
+                let label = scan.group.label
+                guard let first = ports.ranges.first?.lowerBound,
+                    let decision = scan.decisions(first).first(where: { $0.verdict == verdict && isMeant($0) })
+                else { continue }
+                let usual = Key(ports: ports, place: nil, proto: scan.proto)
+                // That the host's other addresses are taken as well is worth a word only where it makes a difference.
+                if byKey[usual]?.interfaces.contains(label) == true { continue }
+                let key = Key(ports: ports, place: scan.place, proto: scan.proto)
+                if byKey[key] == nil {
+                    order.append(key)
+                    byKey[key] = Finding(
+                        verdict: verdict, ports: Self.brief(ports, scan.proto), interfaces: [], place: scan.place,
+                        reason: decision.reason)
+                }
+                byKey[key]?.interfaces.append(label)
             }
-            for (ports, reason) in reasons {
-                let text = sentence(Self.brief(ports), labels[ports, default: []].joined(separator: ", "))
-                found.append(
-                    verdict == .open
-                        ? Exposure(severity: severity, summary: "\(text) (\(reason))")
-                        : Exposure(
-                            severity: min(severity, .warning), summary: "it can't be excluded that \(text) (\(reason))")
-                )
+            for key in order {
+                guard let finding = byKey[key] else { continue }
+                let twin = key.proto == "udp" ? byKey[Key(ports: key.ports, place: key.place, proto: "tcp")] : nil
+                if let twin, twin.interfaces == finding.interfaces, twin.reason == finding.reason,
+                    let place = found.firstIndex(where: {
+                        $0.verdict == verdict && $0.ports == twin.ports && $0.place == twin.place
+                    })
+                {
+                    found[place].ports += ", " + finding.ports
+                } else {
+                    found.append(finding)
+                }
             }
         }
-        return found
+        return found.map { finding in
+            let text = sentence(finding)
+            return finding.verdict == .open
+                ? Exposure(severity: severity, summary: "\(text) (\(finding.reason))")
+                : Exposure(
+                    severity: min(severity, .warning),
+                    summary: "it can't be excluded that \(text) (\(finding.reason))")
+        }
     }
 
-    private static func brief(_ ports: PortSet) -> String {
+    private static func brief(_ ports: PortSet, _ proto: String) -> String {
         let first = PortSet(Array(ports.ranges.prefix(12))).text
-        return "tcp " + (ports.ranges.count > 12 ? first + " and others" : first)
+        return "\(proto) " + (ports.ranges.count > 12 ? first + " and others" : first)
     }
+
+    private static let every: [ClosedRange<UInt16>] = [0 ... .max]
+
+    /// A question over TCP and UDP to what is not the host itself.
+    private func scans(
+        _ evaluator: Evaluator? = nil, by groups: [InterfaceGroup], from source: AddressSet, to destination: AddressSet,
+        splits: Int = 64, exit: String? = nil
+    ) -> [PortScan] {
+        groups.flatMap { group in
+            Self.transports.map {
+                PortScan(
+                    evaluator ?? self.evaluator, by: group, from: source, to: destination, isLocal: .no, transport: $0,
+                    picks: .sourceAndDestination, splits: splits, exit: exit)
+            }
+        }
+    }
+
+    /// Whether container and host are two machines.
+    private var isApart: Bool { container.map { network.local(.ipv4).holds($0) == .no } ?? true }
 
     // MARK: From the owner's network
 
     private func lanExposures() -> [Exposure] {
-        let container = IPAddress(topology.containerAddress).map { AddressSet($0) } ?? .all(.ipv4)
-        let isApart = network.local(.ipv4).holds(container) == .no
-        let routed = lanInterfaces.map { PortScan(evaluator, by: $0, from: outside, to: container, isLocal: .no) }
-        let toPeers = lanInterfaces.map { PortScan(evaluator, by: $0, from: outside, to: peers, isLocal: .no) }
-        let control = topology.hostControlPort
+        let control = [topology.hostControlPort...topology.hostControlPort]
         var found: [Exposure] = []
         if isApart {
-            found += exposures(routed, .critical, where: { reachesContainer($0) }) { ports, interfaces in
-                "a LAN neighbour reaches the container by a static route: \(ports) by \(interfaces)"
+            let routed = scans(by: lanInterfaces, from: outside, to: container ?? .all(.ipv4))
+            found += exposures(routed, .critical, where: { reachesContainer($0) }) {
+                "a LAN neighbour reaches the container by a static route: \($0.ports) \($0.way)"
             }
-            found += exposures(lanToHost, .critical, except: [control...control], where: { $0.isLocal }) {
-                "a LAN neighbour reaches the host itself: \($0) by \($1)"
+            found += exposures(lanToOwn, .critical, except: control, where: { $0.isLocal }) {
+                "a LAN neighbour reaches the host itself: \($0.ports) \($0.way)"
             }
             found += exposures(
-                lanToHost, .warning, except: PortScan.subtracting([control...control], from: [0 ... .max]),
+                lanToOwn, .warning, except: PortScan.subtracting(control, from: Self.every), exceptUDP: Self.every,
                 where: { $0.isLocal }
             ) {
-                "host control is open to the LAN: \($0) by \($1)"
+                "host control is open to the LAN: \($0.ports) \($0.way)"
             }
         }
-        found += exposures(lanToHost, .warning, where: { !$0.isLocal && reachesContainer($0) }) {
-            "access from the LAN is on: a neighbour reaches \($0) of the container by \($1)"
+        found += exposures(lanToOwn, .warning, where: { !$0.isLocal && reachesContainer($0) }) {
+            "access from the LAN is on: a neighbour reaches \($0.ports) of the container \($0.way)"
         }
-        found += exposures(lanToHost, .warning, where: { !$0.isLocal && !reachesContainer($0) }) {
-            "the host forwards \($0), arriving by \($1), to another address than the container's"
+        found += exposures(lanToOwn, .warning, where: { !$0.isLocal && !reachesContainer($0) }) {
+            "the host forwards \($0.ports), arriving \($0.way), to another address than the container's"
         }
+        let toPeers = scans(by: lanInterfaces, from: outside, to: peers)
         found += exposures(toPeers, .critical, where: { !$0.isForwarded }) {
-            "a LAN neighbour reaches the VPN's machines through the host: \($0) by \($1)"
+            "a LAN neighbour reaches the VPN's machines through the host: \($0.ports) \($0.way)"
         }
         return found
     }
@@ -100,39 +163,75 @@ extension Survey {
     // MARK: From the VPN
 
     private func vpnExposures() -> [Exposure] {
-        let container = IPAddress(topology.containerAddress).map { AddressSet($0) } ?? .all(.ipv4)
-        guard network.local(.ipv4).holds(container) == .no else { return [] }
-        let group = InterfaceGroup(network.vpnInterface)
-        let routed = [PortScan(evaluator, by: group, from: peers, to: container, isLocal: .no)]
-        let beyond = [PortScan(evaluator, by: group, from: peers, to: outside, isLocal: .no)]
-        let control = topology.hostControlPort
+        guard isApart else { return [] }
+        let group = [InterfaceGroup(network.vpnInterface)]
+        let control = [topology.hostControlPort...topology.hostControlPort]
         let documented = PortSet(topology.forwardedPorts.map { $0...$0 }).ranges
-        let others = PortScan.subtracting(documented, from: [0 ... .max])
-        let address = IPAddress(topology.hostVPNAddress).map { AddressSet($0) } ?? .all(.ipv4)
-        let host = [PortScan(evaluator, by: group, from: peers, to: address, isLocal: .yes)]
         var found: [Exposure] = []
-        found += exposures(host, .info, except: others, where: { reachesContainer($0) }) { ports, _ in
-            "every peer of the VPN, not only the expert, reaches the container's forwarded ports: \(ports)"
+        found += exposures(
+            vpnToOwn, .info, except: PortScan.subtracting(documented, from: Self.every), exceptUDP: Self.every,
+            where: { reachesContainer($0) }
+        ) {
+            "every peer of the VPN, not only the expert, reaches the container's forwarded ports: \($0.ports)\($0.target)"
         }
         found += exposures(
-            host, .info, except: PortScan.subtracting([control...control], from: [0 ... .max]), where: { $0.isLocal }
-        ) { ports, _ in
-            "host control is on: every peer of the VPN reaches \(ports) of the host"
+            vpnToOwn, .info, except: PortScan.subtracting(control, from: Self.every), exceptUDP: Self.every,
+            where: { $0.isLocal }
+        ) {
+            "host control is on: every peer of the VPN reaches \($0.ports) of the host\($0.target)"
         }
-        found += exposures(host, .warning, except: documented, where: { reachesContainer($0) }) { ports, _ in
-            "a VPN peer reaches more of the container than the topology names: \(ports)"
+        found += exposures(vpnToOwn, .warning, except: documented, where: { reachesContainer($0) }) {
+            "a VPN peer reaches more of the container than the topology names: \($0.ports)\($0.target)"
         }
-        found += exposures(host, .warning, except: [control...control], where: { $0.isLocal }) { ports, _ in
-            "a VPN peer reaches the host itself: \(ports)"
+        found += exposures(vpnToOwn, .warning, except: control, where: { $0.isLocal }) {
+            "a VPN peer reaches the host itself: \($0.ports)\($0.target)"
         }
-        found += exposures(host, .warning, where: { !$0.isLocal && !reachesContainer($0) }) { ports, _ in
-            "the host forwards \(ports), arriving by the VPN, to another address than the container's"
+        found += exposures(vpnToOwn, .warning, where: { !$0.isLocal && !reachesContainer($0) }) {
+            "the host forwards \($0.ports), arriving by the VPN\($0.target), to another address than the container's"
         }
-        found += exposures(routed, .warning, where: { reachesContainer($0) }) { ports, _ in
-            "a VPN peer reaches the container by a static route, past the forwarded ports: \(ports)"
+        found += exposures(
+            scans(by: group, from: peers, to: container ?? .all(.ipv4)), .warning, where: { reachesContainer($0) }
+        ) {
+            "a VPN peer reaches the container by a static route, past the forwarded ports: \($0.ports)"
         }
-        found += exposures(beyond, .warning, where: { !$0.isForwarded }) { ports, _ in
-            "a VPN peer reaches the owner's network or the internet through the host: \(ports)"
+        found += exposures(scans(by: group, from: peers, to: outside), .warning, where: { !$0.isForwarded }) {
+            "a VPN peer reaches the owner's network or the internet through the host: \($0.ports)"
+        }
+        return found
+    }
+
+    // MARK: From the container
+
+    /// Port 67 is DHCP: the container gets its address from the host.
+    private static let dhcp: [ClosedRange<UInt16>] = [67...67]
+
+    private func containerExposures() -> [Exposure] {
+        guard isApart else { return [] }
+        let group = InterfaceGroup(network.containerInterface)
+        let expected = network.addresses.filter { $0.name == network.containerInterface }.map(\.address)
+        let toHost = Self.scans(
+            evaluator, OwnAddresses(rules.ipv4, network), network, by: group, from: insiders, expected: expected,
+            otherwise: insiders)
+        var found = exposures(toHost, .warning, exceptUDP: Self.dhcp, where: { $0.isLocal }) {
+            "whoever is in the container reaches the host itself: \($0.ports)\($0.target)"
+        }
+        found += exposures(
+            toHost, .info, except: Self.every, exceptUDP: PortScan.subtracting(Self.dhcp, from: Self.every),
+            where: { $0.isLocal }
+        ) {
+            "the container reaches the host's DHCP server, as documented: \($0.ports)\($0.target)"
+        }
+        // By design, so it is not worth much effort.
+        let container = container ?? insiders
+        let beyond = lanInterfaces.flatMap { exit in
+            scans(by: [group], from: container, to: outside, splits: 4, exit: exit.names[0])
+        }
+        found += exposures(beyond, .info, where: { !$0.isForwarded }) {
+            "the container reaches the owner's network and the internet, as documented: \($0.ports)"
+        }
+        found += exposures(scans(by: [group], from: container, to: peers, splits: 4), .info, where: { !$0.isForwarded })
+        {
+            "the container reaches the VPN's machines, as documented: \($0.ports)"
         }
         return found
     }
@@ -145,18 +244,30 @@ extension Survey {
         }
         let evaluator = Evaluator(ipv6, on: network, effort: max(evaluator.walk.budget, 1))
         let anyone = Self.outside(network, .ipv6)
-        func scans(_ groups: [InterfaceGroup], isLocal: Ternary) -> [PortScan] {
-            groups.map { PortScan(evaluator, by: $0, from: anyone, to: anyone, isLocal: isLocal) }
+        let own = OwnAddresses(ipv6, network)
+        func toOwn(_ group: InterfaceGroup) -> [PortScan] {
+            let expected = network.addresses.filter {
+                group.names.contains($0.name) && $0.address.family == .ipv6
+            }
+            return Self.scans(
+                evaluator, own, network, by: group, from: anyone, expected: expected.map(\.address), otherwise: anyone)
         }
-        let vpn = [InterfaceGroup(network.vpnInterface)]
-        var found = exposures(scans(lanInterfaces, isLocal: .yes), .critical, where: { $0.isLocal }) {
-            "over IPv6 a LAN neighbour reaches the host itself: \($0) by \($1)"
+        let vpn = InterfaceGroup(network.vpnInterface)
+        let container = InterfaceGroup(network.containerInterface)
+        var found = exposures(lanInterfaces.flatMap(toOwn), .critical, where: { $0.isLocal }) {
+            "over IPv6 a LAN neighbour reaches the host itself: \($0.ports) \($0.way)"
         }
-        found += exposures(scans(vpn, isLocal: .yes), .warning, where: { $0.isLocal }) { ports, _ in
-            "over IPv6 a VPN peer reaches the host itself: \(ports)"
+        found += exposures(toOwn(vpn), .warning, where: { $0.isLocal }) {
+            "over IPv6 a VPN peer reaches the host itself: \($0.ports)\($0.target)"
         }
-        found += exposures(scans(lanInterfaces + vpn, isLocal: .no), .warning, where: { !$0.isLocal }) {
-            "IPv6 packets are let through to other interfaces: \($0) by \($1)"
+        if isApart {
+            found += exposures(toOwn(container), .warning, where: { $0.isLocal }) {
+                "over IPv6 whoever is in the container reaches the host itself: \($0.ports)\($0.target)"
+            }
+        }
+        let through = scans(evaluator, by: lanInterfaces + [vpn], from: anyone, to: anyone)
+        found += exposures(through, .warning, where: { !$0.isLocal }) {
+            "IPv6 packets are let through to other interfaces: \($0.ports) \($0.way)"
         }
         return found
     }

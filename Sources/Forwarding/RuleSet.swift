@@ -145,6 +145,8 @@ struct Chain: Sendable {
     var portHulls: [PortHull] = []
     /// For each rule the addresses it can match at all.
     var addressHulls: [AddressHull] = []
+    /// For each rule the one protocol it can match; 0 is any.
+    var transports: [UInt8] = []
 
     init(name: String, base: Base? = nil) {
         self.name = name
@@ -155,6 +157,7 @@ struct Chain: Sendable {
     mutating func finish() {
         portHulls = rules.map(\.portHull)
         addressHulls = rules.map(\.addressHull)
+        transports = rules.map(\.onlyTransport)
     }
 }
 
@@ -180,6 +183,14 @@ struct Rule: Sendable {
     var target = Target.continues
     /// Whether iptables-nft-save can't say it; known of rules that nft listed.
     var isMisstated = false
+
+    /// The one protocol it can match; 0 is any.
+    var onlyTransport: UInt8 {
+        for condition in conditions where !condition.negated {
+            if case .transport(let numbers) = condition.test, numbers.count == 1 { return numbers[0] }
+        }
+        return 0
+    }
 
     /// The destination ports it can match at all.
     var portHull: PortHull {

@@ -31,41 +31,89 @@ final class Survey {
     let peers: AddressSet
     /// The addresses of the owner's network, and of all beyond.
     let outside: AddressSet
-    /// From any VPN peer to the host's VPN address, as the expert connects.
+    /// The container's address.
+    let container: AddressSet?
+    /// The addresses of the container, and of whatever else is on its side.
+    let insiders: AddressSet
+    /// From any VPN peer to the host's VPN address over TCP, as the expert connects: what holds for all of them.
     let vpnToHost: PortScan
-    /// From any neighbour to the host's own address, for each LAN interface.
-    let lanToHost: [PortScan]
+    /// From VPN peers who are up to no good to each of the host's own addresses.
+    let vpnToOwn: [PortScan]
+    /// From neighbours to each of the host's own addresses, for each LAN interface.
+    let lanToOwn: [PortScan]
 
     /// Interfaces that are asked about at most.
     static let maximumInterfaces = 48
     /// How many rules may be looked at for one report, so that no rule set takes longer than a blink.
     static let effort = 120_000_000
+    static let transports = [TransportProtocol.tcp, TransportProtocol.udp]
 
     init(_ rules: HostRules, topology: Topology, network: HostNetwork, effort: Int = Survey.effort) {
         self.rules = rules
         self.topology = topology
         self.network = network
         evaluator = Evaluator(rules.ipv4, on: network, effort: effort)
+        container = IPAddress(topology.containerAddress).map { AddressSet($0) }
         lanInterfaces = InterfaceGroup.lan(rules, topology, network)
-        peers = Self.peers(topology, network)
-        let host = IPAddress(topology.hostVPNAddress).map { AddressSet($0) } ?? .all(.ipv4)
+        peers = Self.neighbours(by: network.vpnInterface, network)
+        insiders = Self.neighbours(by: network.containerInterface, network)
+        let address = IPAddress(topology.hostVPNAddress)
+        let vpn = InterfaceGroup(network.vpnInterface)
         vpnToHost = PortScan(
-            evaluator, by: InterfaceGroup(network.vpnInterface), from: peers, to: host, isLocal: .yes,
-            sourcePorts: Packet.clientPorts)
+            evaluator, by: vpn, from: peers, to: address.map { AddressSet($0) } ?? .all(.ipv4), isLocal: .yes,
+            sourcePorts: Packet.clientPorts, picks: .nothing)
         outside = Self.outside(network, .ipv4)
+        let own = OwnAddresses(rules.ipv4, network)
+        vpnToOwn = Self.scans(
+            evaluator, own, network, by: vpn, from: peers, expected: address.map { [$0] } ?? [], otherwise: peers)
         let (evaluator, outside) = (evaluator, outside)
-        lanToHost = lanInterfaces.map { group in
-            let own = network.addresses.filter { group.names.contains($0.name) && $0.address.bytes.count == 4 }
-            let host = own.isEmpty ? outside : AddressSet(own.map { $0.address.number...$0.address.number })
-            return PortScan(evaluator, by: group, from: outside, to: host, isLocal: .yes)
+        lanToOwn = lanInterfaces.flatMap { group in
+            let expected = network.addresses.filter { group.names.contains($0.name) && $0.address.family == .ipv4 }
+            return Self.scans(
+                evaluator, own, network, by: group, from: outside, expected: expected.map(\.address),
+                otherwise: outside)
         }
     }
 
-    /// Every address of the VPN but the host's.
-    static func peers(_ topology: Topology, _ network: HostNetwork) -> AddressSet {
-        let own = network.routes.filter {
-            $0.interface == network.vpnInterface && $0.destination.address.bytes.count == 4
+    /// Questions to all of the host's own addresses, over TCP and UDP, those first that one expects.
+    ///
+    /// - Parameters:
+    ///   - evaluator: asked.
+    ///   - own: the addresses.
+    ///   - network: tells whether loopback addresses are among them.
+    ///   - group: where the connection comes in.
+    ///   - source: from whom.
+    ///   - expected: the addresses that go without saying: those of the interface.
+    ///   - unknown: what the host's address may be where none of the expected is known.
+    static func scans(
+        _ evaluator: Evaluator, _ own: OwnAddresses, _ network: HostNetwork, by group: InterfaceGroup,
+        from source: AddressSet, expected: [IPAddress], otherwise unknown: AddressSet
+    ) -> [PortScan] {
+        var usual: [(AddressSet, String?)] = []
+        var others: [(AddressSet, String?)] = []
+        for addresses in own.groups(by: group.names) {
+            if addresses.addresses.contains(where: { expected.contains($0) }) {
+                usual.append((addresses.set, nil))
+            } else {
+                others.append((addresses.set, addresses.label))
+            }
         }
+        if usual.isEmpty { usual.append((unknown, nil)) }
+        if evaluator.rules.family == .ipv4, network.routesLoopback(group.names[0]) {
+            others.append((HostNetwork.loopback(.ipv4), "127.0.0.0/8, which is routed,"))
+        }
+        return (usual + others).flatMap { destination, place in
+            transports.map { transport in
+                PortScan(
+                    evaluator, by: group, from: source, to: destination, isLocal: .yes, transport: transport,
+                    picks: place?.hasPrefix("127.") == true ? .sourceAndDestination : .source, place: place)
+            }
+        }
+    }
+
+    /// Every address that is routed by an interface, but the host's.
+    static func neighbours(by interface: String, _ network: HostNetwork) -> AddressSet {
+        let own = network.routes.filter { $0.interface == interface && $0.destination.address.bytes.count == 4 }
         let ranges = AddressSet(own.filter { $0.destination.prefixLength > 0 }.map(\.destination.range))
         let all = ranges.ranges.isEmpty ? AddressSet.all(.ipv4) : ranges
         return all.subtracting(network.local(.ipv4))
@@ -82,9 +130,8 @@ final class Survey {
 
     /// Whether a connection ends at the container.
     func reachesContainer(_ decision: Decision) -> Bool {
-        guard let container = IPAddress(topology.containerAddress) else { return false }
         // Where host and container are one machine, its own address is the container.
-        return decision.destination == AddressSet(container)
+        decision.destination == container
     }
 
     /// The verdict of a forward, which is open only where it leads to the container.
@@ -98,7 +145,7 @@ final class Survey {
     }
 
     private func mayReachContainer(_ decision: Decision) -> Bool {
-        IPAddress(topology.containerAddress).map { decision.mayReach(AddressSet($0)) } ?? true
+        container.map { decision.mayReach($0) } ?? true
     }
 
     /// Why a forward is not open.
@@ -120,7 +167,7 @@ final class Survey {
 
     /// The first rule that names this port and sends it to the container, whether a packet gets there or not.
     private func intended(_ port: UInt16) -> String? {
-        guard let container = IPAddress(topology.containerAddress).map({ AddressSet($0) }) else { return nil }
+        guard let container else { return nil }
         for (tableNumber, table) in rules.ipv4.tables.enumerated() {
             for (chainNumber, chain) in table.chains.enumerated() {
                 for (number, rule) in chain.rules.enumerated() {
@@ -135,33 +182,57 @@ final class Survey {
         return nil
     }
 
+    /// The worst answer to one port, for the container, and who asked.
+    private func worst(_ scans: [PortScan], _ port: UInt16) -> (scan: PortScan, decision: Decision)? {
+        var found: (scan: PortScan, decision: Decision)?
+        for scan in scans where scan.proto == "tcp" {
+            for decision in scan.decisions(port) {
+                switch verdict(decision) {
+                case .open: return (scan, decision)
+                case .unknown where found.map { verdict($0.decision) } != .unknown: found = (scan, decision)
+                default: found = found ?? (scan, decision)
+                }
+            }
+        }
+        return found
+    }
+
     /// One row of the report.
     func row(_ port: UInt16) -> ForwardsReport.Row {
         let vpn = vpnToHost.decision(port)
-        let fromLAN = lanToHost.map { ($0.group.label, $0.decision(port)) }
-        let worst =
-            fromLAN.first { verdict($0.1) == .open } ?? fromLAN.first { verdict($0.1) == .unknown } ?? fromLAN.first
-        let lan = worst.map { verdict($0.1) } ?? .closed
-        let shown = !vpn.isForwarded && lan != .closed ? worst?.1 ?? vpn : vpn
+        let fromLAN = worst(lanToOwn, port)
+        let lan = fromLAN.map { verdict($0.decision) } ?? .closed
+        // What is closed at the address that the expert dials may be open at another.
+        let elsewhere = verdict(vpn) == .closed ? worst(vpnToOwn.filter { $0.place != nil }, port) : nil
+        let other = elsewhere.flatMap { verdict($0.decision) == .closed ? nil : $0 }
+        let shown = other?.decision ?? (!vpn.isForwarded && lan != .closed ? fromLAN?.decision ?? vpn : vpn)
         let forward = shown.forward
         let target = forward == nil ? topology.containerAddress : shown.address
         let ports = forward == nil ? nil : shown.ports
         var reason: String?
         if verdict(vpn) != .open {
             reason = self.reason(vpn, port: port)
-        } else if lan != .closed, let worst {
-            reason = "from the local network on \(worst.0): \(worst.1.reason)"
+        } else if lan != .closed, let fromLAN {
+            let place = fromLAN.scan.place.map { ", to the host's address \($0)" } ?? ""
+            reason = "from the local network on \(fromLAN.scan.group.label)\(place): \(fromLAN.decision.reason)"
         }
-        return ForwardsReport.Row(
+        if let other, let place = other.scan.place {
+            reason =
+                "at the host's address \(place): \(other.decision.reason); at \(topology.hostVPNAddress): \(reason ?? "")"
+        }
+        var row = ForwardsReport.Row(
             port: port, proto: "tcp", to: "\(target):\(ports.map { PortSet([$0]).text } ?? "\(port)")",
-            vpn: verdict(vpn), lan: lan,
+            vpn: other.map { verdict($0.decision) } ?? verdict(vpn), lan: lan,
             packets: forward?.packets ?? 0, bytes: forward?.bytes ?? 0, reason: reason)
+        row.vpnAddress = other?.scan.place
+        row.lanAddress = lan == .closed ? nil : fromLAN?.scan.place
+        return row
     }
 
     /// The ports of the topology, and those that the rules forward to the container beside them.
     func ports() -> [UInt16] {
         var found = Set(topology.forwardedPorts)
-        for scan in [vpnToHost] + lanToHost {
+        for scan in [vpnToHost] + (vpnToOwn + lanToOwn).filter({ $0.proto == "tcp" }) {
             for range in scan.ports(where: { $0.isForwarded && verdict($0) == .open }) where range.count <= 256 {
                 found.formUnion(range)
             }

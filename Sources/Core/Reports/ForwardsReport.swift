@@ -74,7 +74,7 @@ public struct ForwardsReport: Report, Hashable {
         public var proto: String
         /// Where a connection ends: `ADDRESS:PORT`. Where nothing is forwarded, what the topology says should be here.
         public var to: String
-        /// Whether an expert reaches the container by it.
+        /// Whether an expert reaches the container by it, at whichever of the host's addresses.
         public var vpn: Verdict
         /// Whether a neighbour of the owner's network does.
         public var lan: Verdict
@@ -84,11 +84,15 @@ public struct ForwardsReport: Report, Hashable {
         public var bytes: UInt64
         /// Why it is not open, or not known, from the VPN; else from the owner's network where that isn't closed.
         public var reason: String?
+        /// The host's address at which the VPN reaches it, where it doesn't at the address the report names.
+        public var vpnAddress: String?
+        /// The host's address at which the owner's network reaches it, where that is none of the interface's own.
+        public var lanAddress: String?
 
         enum CodingKeys: String, CodingKey {
             case port
             case proto = "protocol"
-            case to, vpn, lan, packets, bytes, reason
+            case to, vpn, lan, packets, bytes, reason, vpnAddress, lanAddress
         }
 
         /// - Parameters: one for each property, in their order.

@@ -46,7 +46,7 @@ struct HostSearch: Sendable {
         }
         let report = listing.report(topology, source: .ssh, checkedAt: Date())
         let forward = report.forwards.first { $0.port == topology.sshPort }
-        if let forward, forward.vpn != .open {
+        if let forward, forward.vpn != .open || forward.vpnAddress != nil {
             return Trouble(
                 "\(said): the host does not let port \(forward.port) through: \(forward.reason ?? "no reason given")",
                 .owner,

@@ -61,6 +61,10 @@ struct PortWay: Sendable {
         }
         if report.vpn.up == false { throw linkIsDown }
         switch forward.vpn {
+        case .open where forward.vpnAddress != nil:
+            throw Trouble(
+                "the host lets port \(port) through at another of its addresses only: \(forward.reason ?? "")", .owner,
+                "scout host forwarding apply loads the firewall as it should be")
         case .open: return .proven("the host forwards it to \(forward.to), says \(report.source.words)")
         case .unknown: return .notKnown("the host's rules don't tell: \(forward.reason ?? "not understood")")
         case .closed:

@@ -108,8 +108,11 @@ struct StatusReport: Report {
             let found = report.forwards.filter { $0.vpn == verdict }.map { "\($0.port)" }
             return found.isEmpty ? nil : found.joined(separator: ", ")
         }
-        let kept = [ports(.closed).map { "NOT open: \($0)" }, ports(.unknown).map { "NOT known: \($0)" }].compactMap(
-            \.self)
+        let elsewhere = report.forwards.filter { $0.vpn == .open && $0.vpnAddress != nil }.map { "\($0.port)" }
+        let kept = [
+            ports(.closed).map { "NOT open: \($0)" }, ports(.unknown).map { "NOT known: \($0)" },
+            elsewhere.isEmpty ? nil : "open at another address of the host only: " + elsewhere.joined(separator: ", "),
+        ].compactMap(\.self)
         let all = report.forwards.isEmpty ? "the host names no port" : "all \(report.forwards.count) open"
         return (kept.isEmpty ? all : kept.joined(separator: "; "))
             + ", local network " + (report.lan.enabled.map { $0 ? "LET IN" : "kept out" } ?? "not known")
