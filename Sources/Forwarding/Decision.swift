@@ -14,6 +14,8 @@ public struct RuleReference: Hashable, Sendable {
     public let packets: UInt64
     /// Their bytes.
     public let bytes: UInt64
+    /// What leaves it open whether it matches, where that has a name: `limit`.
+    public let variation: String?
 
     /// `filter FORWARD 6: -A FORWARD -i eth0 -j ACCEPT`
     public var description: String {
@@ -93,7 +95,9 @@ public struct Decision: Sendable {
         switch verdict {
         case .open: return whom + "let in by \(rule.description)"
         case .closed: return what + "stopped by \(rule.description)"
-        case .unknown: return what + "it hangs on a rule that may match or not, \(rule.description)"
+        case .unknown:
+            let cause = rule.variation.map { " for its '\($0)'" } ?? ""
+            return what + "it hangs on a rule that may match or not\(cause), \(rule.description)"
         }
     }
 
@@ -108,11 +112,11 @@ extension RuleSet {
             let policy = chain.base?.drops.map { $0 ? "policy DROP" : "policy ACCEPT" } ?? "the end of the chain"
             return RuleReference(
                 table: table.name, chain: chain.name, number: 0, text: policy, packets: chain.packets,
-                bytes: chain.bytes)
+                bytes: chain.bytes, variation: nil)
         }
         let rule = chain.rules[site.rule]
         return RuleReference(
             table: table.name, chain: chain.name, number: site.rule + 1, text: rule.text, packets: rule.packets,
-            bytes: rule.bytes)
+            bytes: rule.bytes, variation: rule.variation)
     }
 }

@@ -92,7 +92,8 @@ public struct HostListing: Sendable {
         }
         var native: (ipv4: RuleSet, ipv6: RuleSet)?
         if isNFTAtHand, let part = parts["nft"] {
-            native = RuleSet.fromNFT(part.bytes, bytecode: parts["bytecode"]?.bytes ?? [])
+            native = RuleSet.fromNFT(
+                part.bytes, bytecode: parts["bytecode"]?.bytes ?? [], isWhole: tellsOfHost)
         }
         guard let ipv4 = Self.rules("iptables", .ipv4, parts, native: native?.ipv4) else {
             throw ScoutError(

@@ -27,6 +27,46 @@ enum JSONValue: Decodable, Hashable, Sendable {
         }
     }
 
+    /// Deeper values than this are not read; nft's own are not half as deep.
+    static let maximumDepth = 64
+    /// More values than this are not read: each takes a hundred bytes.
+    static let maximumCount = 2_000_000
+
+    /// Reads JSON of a size that is looked at first, so that time and memory are bounded.
+    ///
+    /// - Returns: `nil` where it is no JSON, or too much.
+    init?(_ text: [UInt8]) {
+        var depth = 0
+        var count = 0
+        var inside = false
+        var escaped = false
+        for byte in text {
+            if inside {
+                if escaped {
+                    escaped = false
+                } else if byte == UInt8(ascii: "\\") {
+                    escaped = true
+                } else {
+                    inside = byte != UInt8(ascii: "\"")
+                }
+                continue
+            }
+            switch byte {
+            case UInt8(ascii: "\""): inside = true
+            case UInt8(ascii: "{"), UInt8(ascii: "["):
+                (depth, count) = (depth + 1, count + 1)
+                if depth > Self.maximumDepth { return nil }
+            case UInt8(ascii: "}"), UInt8(ascii: "]"): depth -= 1
+            case UInt8(ascii: ","):
+                count += 1
+                if count > Self.maximumCount { return nil }
+            default: break
+            }
+        }
+        guard let value = try? JSONDecoder().decode(JSONValue.self, from: Data(text)) else { return nil }
+        self = value
+    }
+
     subscript(_ key: String) -> JSONValue? {
         if case .object(let members) = self { members[key] } else { nil }
     }

@@ -1,5 +1,3 @@
-import FoundationEssentials
-
 extension RuleSet {
     /// Reads what `nft -j list ruleset` printed, for both families (libnftables-json(5)).
     ///
@@ -9,18 +7,16 @@ extension RuleSet {
     /// - Parameters:
     ///   - text: the listing; anything else leaves ``doubts``.
     ///   - bytecode: what `nft --debug=netlink list ruleset inet` printed, without which some rules can't be understood.
+    ///   - isWhole: whether sets without elements are empty; `nft --terse` leaves the elements out, and doesn't say so.
     public static func fromNFT(
-        _ text: [UInt8], bytecode: [UInt8] = []
+        _ text: [UInt8], bytecode: [UInt8] = [], isWhole: Bool = true
     ) -> (ipv4: RuleSet, ipv6: RuleSet) {
         let code = NFTBytecode(bytecode.count <= ListingLimits.bytes ? bytecode : [])
         var parsers = (
-            NFTParser(family: .ipv4, bytecode: code),
-            NFTParser(family: .ipv6, bytecode: code)
+            NFTParser(family: .ipv4, bytecode: code, isWhole: isWhole),
+            NFTParser(family: .ipv6, bytecode: code, isWhole: isWhole)
         )
-        guard text.count <= ListingLimits.bytes,
-            let listing = try? JSONDecoder().decode(JSONValue.self, from: Data(text)),
-            let objects = listing["nftables"]?.array
-        else {
+        guard text.count <= ListingLimits.bytes, let objects = JSONValue(text)?["nftables"]?.array else {
             parsers.0.rules.doubt("the listing is no JSON of nft's")
             parsers.1.rules.doubt("the listing is no JSON of nft's")
             return (parsers.0.rules, parsers.1.rules)
@@ -39,12 +35,23 @@ private struct NFTParser {
     private var chainCount = 0
     private var ruleCount = 0
     private var dormant: Set<Int> = []
+    private var known: Set<String> = []
     private let bytecode: NFTBytecode
+    private let isWhole: Bool
 
-    init(family: RuleSet.Family, bytecode: NFTBytecode) {
+    init(family: RuleSet.Family, bytecode: NFTBytecode, isWhole: Bool) {
         rules = RuleSet(family: family)
         self.bytecode = bytecode
+        self.isWhole = isWhole
     }
+
+    /// What stands in a table and decides about no packet, or only by the rules that use it.
+    private static let bystanders: Set<String> = [
+        "counter", "quota", "limit", "map", "meter", "flowtable", "ct helper", "ct timeout", "ct expectation",
+        "synproxy",
+        "secmark", "tunnel",
+    ]
+    private static let families: Set<String> = ["ip", "ip6", "inet", "arp", "bridge", "netdev"]
 
     /// Whether an object is in a table that sees packets of this family.
     private func concerns(_ object: JSONValue) -> Bool {
@@ -59,14 +66,23 @@ private struct NFTParser {
     /// Chains and sets come first: rules refer to those that are listed further down.
     mutating func read(_ objects: [JSONValue]) {
         for object in objects {
-            guard let (kind, content) = object.single, concerns(content) else { continue }
+            guard let (kind, content) = object.single else {
+                rules.doubt("the listing holds what is no object of nft's: \(object.text.prefix(40))")
+                continue
+            }
+            if kind == "metainfo" { continue }
+            guard Self.families.contains(content["family"]?.string ?? "") else {
+                rules.doubt("a \(kind.prefix(20)) is of no family that is known")
+                continue
+            }
+            guard concerns(content) else { continue }
             switch kind {
             case "table": addTable(content)
             case "chain": addChain(content)
-            case "set":
-                let name = key(content, content["table"]?.string) + " " + (content["name"]?.string ?? "")
-                sets[name] = NFTSet(content["elem"] ?? .array([]), family: rules.family)
-            default: break
+            case "set": addSet(content)
+            case "rule": break
+            default:
+                if !Self.bystanders.contains(kind) { rules.doubt("a '\(kind.prefix(20))' of nft is not known") }
             }
         }
         for object in objects {
@@ -82,11 +98,23 @@ private struct NFTParser {
         rules.finish()
     }
 
+    private mutating func addSet(_ content: JSONValue) {
+        let name = key(content, content["table"]?.string) + " " + (content["name"]?.string ?? "")
+        if known.insert("set " + name).inserted == false {
+            rules.doubt("a set stands twice in one table: \(content["name"]?.string?.prefix(40) ?? "")")
+        }
+        let elements = content["elem"] ?? (isWhole ? .array([]) : nil)
+        sets[name] = elements.map { NFTSet($0, family: rules.family) }
+    }
+
     private mutating func addTable(_ content: JSONValue) {
         guard rules.tables.count < ListingLimits.tables, let name = content["name"]?.string else {
             return rules.doubt("there are more than \(ListingLimits.tables) tables")
         }
         let number = rules.tables.count
+        guard tables[key(content, name)] == nil else {
+            return rules.doubt("table \(name.prefix(40)) stands twice in the listing")
+        }
         tables[key(content, name)] = number
         rules.tables.append(Table(name: name))
         let isNamedSo = content["family"]?.string != "inet" && IPTablesWords.tables.contains(name)
@@ -110,6 +138,9 @@ private struct NFTParser {
         guard let name = content["name"]?.string, let table = tables[key(content, content["table"]?.string)],
             chainCount < ListingLimits.chains
         else { return rules.doubt("a chain is in no table") }
+        guard rules.tables[table].index[name] == nil else {
+            return rules.doubt("chain \(name.prefix(40)) stands twice in its table")
+        }
         chainCount += 1
         var chain = Chain(name: name)
         if let word = content["hook"]?.string {
@@ -120,11 +151,13 @@ private struct NFTParser {
             guard let hook = hooks[word] else {
                 return rules.doubt("a chain at the hook '\(word.prefix(20))' is not understood")
             }
+            guard let priority = content["prio"]?.integer(Int32.self), let type = content["type"]?.string,
+                ["filter", "nat", "route"].contains(type)
+            else {
+                return rules.doubt("where chain \(name.prefix(40)) stands is not understood")
+            }
             let drops: Bool? = ["accept": false, "drop": true][content["policy"]?.string ?? "accept"]
-            chain.base = Chain.Base(
-                hook: hook, priority: content["prio"]?.integer(Int.self) ?? 0,
-                translates: content["type"]?.string == "nat",
-                drops: drops)
+            chain.base = Chain.Base(hook: hook, priority: Int(priority), translates: type == "nat", drops: drops)
         }
         if !IPTablesWords.say(chain, of: rules.tables[table].name) { misstates(table) }
         // The kernel does not enter a table that sleeps.

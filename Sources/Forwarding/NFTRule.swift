@@ -92,7 +92,7 @@ struct NFTRule {
     private mutating func readExtension(_ content: JSONValue) {
         let name = content["name"]?.string ?? ""
         if content["type"]?.string == "match" {
-            if name != "comment" { add(.notUnderstood) }
+            if name != "comment" { add(RuleOptions.varyingModules[name] == nil ? .notUnderstood : .varying(name)) }
         } else if !["LOG", "NFLOG", "MARK", "CONNMARK", "TCPMSS", "CLASSIFY", "TOS", "DSCP", "TRACE"].contains(name) {
             decide(["MASQUERADE", "SNAT"].contains(name) ? .translateSource : .notUnderstood)
         }

@@ -26,6 +26,28 @@ struct RuleOptions {
         "tcp", "udp", "icmp", "icmp6", "icmpv6", "ipv6-icmp", "multiport", "state", "conntrack", "comment", "iprange",
         "addrtype",
     ]
+    /// Matches that hang on the time or on what came before, with their options and how many words each takes.
+    static let varyingModules: [String: [String: Int]] = [
+        "limit": ["--limit": 1, "--limit-burst": 1],
+        "hashlimit": [
+            "--hashlimit": 1, "--hashlimit-upto": 1, "--hashlimit-above": 1, "--hashlimit-burst": 1,
+            "--hashlimit-mode": 1, "--hashlimit-srcmask": 1, "--hashlimit-dstmask": 1, "--hashlimit-name": 1,
+            "--hashlimit-htable-size": 1, "--hashlimit-htable-max": 1, "--hashlimit-htable-expire": 1,
+            "--hashlimit-htable-gcinterval": 1, "--hashlimit-rate-match": 0, "--hashlimit-rate-interval": 1,
+        ],
+        "recent": [
+            "--set": 0, "--rcheck": 0, "--update": 0, "--remove": 0, "--seconds": 1, "--reap": 0, "--hitcount": 1,
+            "--rttl": 0, "--name": 1, "--mask": 1, "--rsource": 0, "--rdest": 0,
+        ],
+        "quota": ["--quota": 1],
+        "connlimit": [
+            "--connlimit-upto": 1, "--connlimit-above": 1, "--connlimit-mask": 1, "--connlimit-saddr": 0,
+            "--connlimit-daddr": 0,
+        ],
+        "connbytes": ["--connbytes": 1, "--connbytes-dir": 1, "--connbytes-mode": 1],
+        "statistic": ["--mode": 1, "--probability": 1, "--every": 1, "--packet": 1],
+    ]
+
     /// Targets after which the next rule is tried, and which change nothing that a route or a verdict hangs on.
     private static let continuingTargets: Set<String> = [
         "LOG", "NFLOG", "ULOG", "MARK", "CONNMARK", "TOS", "DSCP", "TCPMSS", "CLASSIFY", "CHECKSUM", "TRACE", "AUDIT",
@@ -97,9 +119,21 @@ struct RuleOptions {
             }
         case "-m", "--match":
             let name = value(&rest)
-            if Self.knownModules.contains(name) { modules.insert(name) } else { lose() }
+            if Self.varyingModules[name] != nil {
+                if modules.insert(name).inserted { add(.varying(name), false) }
+            } else if Self.knownModules.contains(name) {
+                modules.insert(name)
+            } else {
+                lose()
+            }
         default:
-            if !readMatch(option, negated: negated, &rest), !readTargetOption(option, &rest) { lose() }
+            if readMatch(option, negated: negated, &rest) { break }
+            if readTargetOption(option, &rest) { break }
+            if let count = modules.lazy.compactMap({ Self.varyingModules[$0]?[option] }).first {
+                rest = rest.dropFirst(count)
+            } else {
+                lose()
+            }
         }
     }
 

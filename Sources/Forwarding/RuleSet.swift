@@ -192,6 +192,12 @@ struct Rule: Sendable {
         return 0
     }
 
+    /// What leaves it open whether it matches, where that has a name: `limit`.
+    var variation: String? {
+        for case .varying(let name) in conditions.lazy.map(\.test) { return name }
+        return nil
+    }
+
     /// The destination ports it can match at all.
     var portHull: PortHull {
         var hull = PortHull()

@@ -10,7 +10,7 @@ enum Captures {
     /// Port 2003 is not forwarded, and before the host's policy a rule with a limit accepts.
     static let limited = bytes("no-dnat-limit.save")
 
-    private static func bytes(_ name: String) -> [UInt8] {
+    static func bytes(_ name: String) -> [UInt8] {
         let folder = #filePath.split(separator: "/").dropLast().joined(separator: "/")
         return (try? Data(contentsOf: URL(filePath: "/\(folder)/Captures/\(name)"))).map { [UInt8]($0) } ?? []
     }

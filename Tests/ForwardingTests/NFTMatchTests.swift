@@ -1,4 +1,5 @@
 import Core
+import FoundationEssentials
 @testable import Forwarding
 import TestSupport
 import Testing
@@ -134,5 +135,102 @@ import Testing
         throws
     {
         #expect(try verdict(match) == expected)
+    }
+
+    // MARK: How versions of nft write the same
+
+    /// Newer versions write a list of one as the one.
+    @Test(arguments: [
+        #""flags": "daddr""#, #""flags": ["daddr"]"#, #""flags": ["daddr", "iif"]"#, #""flags": "saddr""#,
+        #""flags": []"#,
+    ]) func aListOfOneMayBeWrittenAsTheOne(flags: String) throws {
+        let text = String(decoding: Captures.bytes("fib-flags.nft.json"), as: UTF8.self)
+        try #require(text.contains(#""flags": "daddr""#))
+        let listing = try HostListing(Array(text.replacing(#""flags": "daddr""#, with: flags).utf8))
+        let report = listing.report(.documented, source: .file, checkedAt: .distantPast)
+        let expected: Verdict = flags.hasSuffix(#""daddr""#) || flags.hasSuffix(#"["daddr"]"#) ? .open : .unknown
+        #expect(report.forwards.filter { $0.port >= 2000 }.allSatisfy { $0.vpn == expected }, "\(report.forwards)")
+    }
+
+    private static func set(_ rest: String) -> String {
+        #"{"set":{"family":"ip","name":"s","table":"t","type":"inet_service"\#(rest)}}"#
+    }
+
+    @Test(
+        arguments: [
+            (#","elem":[2000]"#, .open), (#","elem":2000"#, .open),
+            (#","flags":"interval","elem":[{"range":[1,3000]}]"#, .open),
+            (#","elem":[{"elem":{"val":2000,"timeout":60,"expires":5}}]"#, .open),
+            (#","elem":{"elem":{"val":2000}}"#, .open),
+            (#","flags":["interval"],"elem":{"range":[1,9]}"#, .closed), ("", .closed), (#","elem":["*"]"#, .unknown),
+            (#","elem":[{"elem":{"val":"*"}}]"#, .unknown), (#","elem":[22,{"concat":[1,2]}]"#, .unknown),
+            (#","elem":[[2000,{"drop":null}]]"#, .unknown), (#","elem":null"#, .unknown),
+            (#","elem":"2000""#, .unknown),
+        ] as [(String, Verdict)]) func elementsOfASetAreReadInEachWayTheyAreWritten(rest: String, expected: Verdict)
+        throws
+    {
+        #expect(try verdict(Self.match("==", Self.port, "\"@s\""), sets: Self.set(rest)) == expected)
+    }
+
+    /// `nft --terse` leaves the elements of sets out: a set in a mail that has none may have some.
+    @Test func aSetWithoutElementsIsEmptyOnlyWhereTheListingIsWhole() throws {
+        let json = #"""
+            {"nftables":[{"table":{"family":"ip","name":"t"}},{"set":{"family":"ip","name":"s","table":"t","type":"ipv4_addr"}},
+            {"chain":{"family":"ip","table":"t","name":"in","type":"filter","hook":"input","prio":0,"policy":"accept"}},
+            {"rule":{"family":"ip","table":"t","chain":"in","expr":[{"match":{"op":"==","left":{"payload":{"protocol":"ip","field":"saddr"}},"right":"@s"}},{"drop":null}]}}]}
+            """#
+        let network = HostNetwork(.documented)
+        for (text, expected) in [
+            (json, Verdict.unknown),
+            ("\n#scout nft\n\(json)\n#scout-status 0\n\n#scout forwarding\n1\n#scout-status 0\n", .open),
+        ] {
+            let rules = try HostListing(Array(text.utf8)).rules.ipv4
+            let packet = Packet(
+                tcpFrom: try #require(IPAddress("10.1.0.3")), at: "tap0", to: try #require(IPAddress("10.1.0.2")),
+                port: 23,
+                network: network)
+            #expect(Evaluator(rules, on: network).decide(packet).verdict == expected)
+        }
+    }
+
+    // MARK: What must not be passed over in silence
+
+    @Test(arguments: [
+        "1", "[]", "null", #"{"a":{},"b":{}}"#, #"{"rule":{"table":"t","chain":"in","expr":[]}}"#,
+        #"{"table":{"family":"ip","name":"t"}}"#, #"{"elsewhere":{"family":"ip","table":"t"}}"#,
+        #"{"chain":{"family":"ip","table":"t","name":"in","type":"filter","hook":"input","prio":0,"policy":"accept"}}"#,
+        #"{"chain":{"family":"ip","table":"t","name":"x","type":"filter","hook":"input","prio":"filter","policy":"accept"}}"#,
+        #"{"chain":{"family":"ip","table":"t","name":"x","type":"filter","hook":"input"}}"#,
+        #"{"chain":{"family":"ip","table":"t","name":"x","type":"other","hook":"input","prio":0}}"#,
+        #"{"chain":{"family":"ip","table":"t","name":"x","type":"filter","hook":"ingress","prio":0}}"#,
+        #"{"rule":{"family":"netdev","table":"n","chain":"i","expr":[{"drop":null}]}}"#,
+        #"{"set":{"family":"ip","name":"s","table":"t","elem":[1]}},{"set":{"family":"ip","name":"s","table":"t","elem":[2]}}"#,
+    ]) func whatIsNotUnderstoodOfAListingLeavesADoubt(object: String) {
+        let rules = Self.listing(Self.match("==", Self.port, "2000"), sets: object)
+        #expect(!rules.doubts.isEmpty)
+    }
+
+    @Test(arguments: [
+        (#"{"limit":{"rate":5,"burst":5,"per":"second"}}"#, "limit"), (#"{"limit":"named"}"#, "limit"),
+        (#"{"quota":{"val":1,"val_unit":"bytes"}}"#, "quota"), (#"{"ct count":{"val":5,"inv":true}}"#, "ct count"),
+        (
+            #"{"set":{"op":"add","elem":{"payload":{"protocol":"ip","field":"saddr"}},"set":"@s"}}"#,
+            "the set that it changes"
+        ),
+        (#"{"meter":{"key":{"payload":{"protocol":"ip","field":"saddr"}},"stmt":{},"size":1}}"#, "meter"),
+        (#"{"xt":{"type":"match","name":"recent"}}"#, "recent"),
+        (#"{"xt":{"type":"match","name":"hashlimit"}}"#, "hashlimit"),
+    ]) func aMatchThatHangsOnWhatCameBeforeIsNamed(statement: String, name: String) throws {
+        let network = HostNetwork(.documented)
+        let chain =
+            #"{"chain":{"family":"ip","table":"t","name":"in","type":"filter","hook":"input","prio":0,"policy":"drop"}}"#
+        let json =
+            #"{"nftables":[{"table":{"family":"ip","name":"t"}},\#(chain),{"rule":{"family":"ip","table":"t","chain":"in","expr":[\#(statement),{"accept":null}]}}]}"#
+        let packet = Packet(
+            tcpFrom: try #require(IPAddress("10.1.0.3")), at: "tap0", to: try #require(IPAddress("10.1.0.2")), port: 23,
+            network: network)
+        let decision = Evaluator(RuleSet.fromNFT(Array(json.utf8)).ipv4, on: network).decide(packet)
+        #expect(decision.verdict == .unknown)
+        #expect(decision.reason.contains("may match or not for its '\(name)'"), "\(decision.reason)")
     }
 }

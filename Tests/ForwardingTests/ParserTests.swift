@@ -62,6 +62,23 @@ private func decision(
         #expect(found.reason.contains("filter INPUT 1: -A INPUT \(rule)"))
     }
 
+    @Test(arguments: [
+        ("-m limit --limit 10/sec --limit-burst 7", "limit"),
+        ("-m recent --update --seconds 60 --hitcount 4 --name X --rsource", "recent"),
+        ("-m recent ! --rcheck --name X --mask 255.255.255.255 --rdest", "recent"),
+        ("-m hashlimit --hashlimit-upto 5/sec --hashlimit-mode srcip --hashlimit-name n", "hashlimit"),
+        ("-m quota --quota 1000", "quota"),
+        ("-m connlimit --connlimit-above 3 --connlimit-mask 32 --connlimit-saddr", "connlimit"),
+        ("-m statistic --mode random --probability 0.5", "statistic"),
+    ]) func aMatchThatHangsOnWhatCameBeforeIsNamedAndTheRestOfTheRuleIsRead(match: String, name: String) {
+        let found = decision(
+            "*filter\n:INPUT DROP [0:0]\n-A INPUT \(match) -p tcp -m tcp --dport 2000 -j ACCEPT\nCOMMIT\n")
+        #expect(found.verdict == .unknown)
+        #expect(found.reason.contains("may match or not for its '\(name)'"), "\(found.reason)")
+        #expect(verdict("\(match) -p tcp -m tcp --dport 2001 -j ACCEPT") == .closed)
+        #expect(verdict("\(match) --unheard-of 1 -p tcp -m tcp --dport 2001 -j ACCEPT") == .unknown)
+    }
+
     @Test(arguments: ["-m string --string GET --algo bm -j DROP", "-m limit --limit 1/sec -j C"])
     func whatIsNotUnderstoodDoesNotMatterWhereAllWaysLeadToTheSame(_ rule: String) {
         #expect(verdict(rule.replacing("-j C", with: "-j DROP")) == .closed)
