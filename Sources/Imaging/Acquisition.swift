@@ -8,8 +8,12 @@ public struct Acquisition: Sendable {
     public struct Options: Sendable {
         /// Read the image again from its medium and compare; `true` by default.
         public var verify = true
+        /// Have the server send every byte, also where it says that there are only zeros; `false` by default.
+        public var readsZeros = false
         /// How many connections, 1 by default; more only help where the line loses packets.
         public var connections: Int?
+        /// How long connecting and negotiating may take together; 10 s by default.
+        public var connectDeadline = Duration.seconds(10)
         /// How long the server may send nothing while it is asked for something; 30 s by default. A disk that takes
         /// longer over a bad sector needs more.
         public var silence = Duration.seconds(30)
@@ -24,7 +28,7 @@ public struct Acquisition: Sendable {
         public init() {}
     }
 
-    /// What came of it. With `manifest.badRanges` not empty the image is complete, but the source was not.
+    /// What came of it. With `manifest.conditions` not empty it is not all that was wished for.
     public struct Result: Sendable {
         /// The manifest, as it lies beside the image.
         public let manifest: Manifest
@@ -121,7 +125,12 @@ public struct Acquisition: Sendable {
         _ progress: @escaping @Sendable (Progress) -> Void
     ) async throws -> Result {
         var manifest = try await cancellation.run { try read(files, cancellation, sourceHashing, progress) }
-        try await compare(&manifest, with: sourceHashing, cancellation)
+        do {
+            try await compare(&manifest, with: sourceHashing, cancellation)
+        } catch let error as ScoutError {
+            throw error.telling(unreadable: manifest.unreadable)
+        }
+        manifest.conditions = manifest.findings
         manifest.finishedAt = Manifest.now()
         try cancellation.check()
         let bytes = try manifest.json()
@@ -138,19 +147,35 @@ public struct Acquisition: Sendable {
     ) throws(ScoutError) -> Manifest {
         try cancellation.check()
         let started = Manifest.now()
-        let export = try Export(uri, connections: options.connections, cancellation: cancellation)
+        let export = try Export(
+            uri, connections: options.connections, deadline: options.connectDeadline, allowsHoles: !options.readsZeros,
+            cancellation: cancellation)
         try check(export)
         try files.setSize(export.sizeBytes)
         sourceHashing?.start()
+        var reader: ExportReader?
+        do throws(ScoutError) {
+            return try read(export, started, files, cancellation, progress) { reader = $0 }
+        } catch {
+            throw error.telling(unreadable: reader?.errors.unreadable ?? (0, 0))
+        }
+    }
+
+    private func read(
+        _ export: Export, _ started: String, _ files: ImageFiles, _ cancellation: Cancellation,
+        _ progress: @escaping @Sendable (Progress) -> Void, _ show: (ExportReader) -> Void
+    ) throws(ScoutError) -> Manifest {
         let clock = ContinuousClock.now
         let writer = ImageWriter(files)
         var errors = ReadErrorLog()
+        var promised = PromisedZeros()
         let digests = try Pipeline.run(hashes, writer: writer, buffers: export.buffers) { ring throws(ScoutError) in
             let reader = ExportReader(
                 export.connections, ring: ring, budget: export.budget, silence: options.silence,
                 cancellation: cancellation, progress: progress)
+            show(reader)
             try reader.run()
-            errors = reader.errors
+            (errors, promised) = (reader.errors, reader.promised)
         }
         let average = rate(export.sizeBytes, since: clock)
         try files.sync(cancellation)
@@ -161,6 +186,8 @@ public struct Acquisition: Sendable {
         source.uri = export.uri.withoutQuery
         source.tls = export.security
         source.peerAuthentication = export.peerAuthentication
+        source.exportReadOnly = export.isReadOnly
+        let unreadable = errors.unreadable.bytes
         return Manifest(
             schema: Manifest.acquireSchema, source: source,
             image: Manifest.Image(
@@ -170,7 +197,11 @@ public struct Acquisition: Sendable {
             verified: isVerified, badRanges: errors.badRanges, readErrors: errors.records, interruptions: 0,
             startedAt: started, finishedAt: started, averageBytesPerSecond: average,
             tool: .current(version: options.version, command: options.command), case: options.case,
-            hpa: "unknown", dco: "unknown")
+            hpa: "unknown", dco: "unknown",
+            coverage: Coverage(
+                readBytes: export.sizeBytes - promised.bytes - unreadable, readZeroBytes: writer.readZeroBytes,
+                promisedZeroBytes: promised.bytes, promisedZeroRangeCount: promised.count,
+                promisedZeroRanges: promised.first, unreadableBytes: unreadable))
     }
 
     private func check(_ export: Export) throws(ScoutError) {
@@ -193,11 +224,12 @@ public struct Acquisition: Sendable {
     ) throws(ScoutError) -> Bool {
         guard options.verify, !hashes.isEmpty else { return false }
         let again = try files.reread(hashes, size: size, cancellation: cancellation, progress: progress)
-        for algorithm in HashAlgorithm.allCases where again[algorithm] != digests[algorithm] {
+        let differing = HashAlgorithm.allCases.filter { again[$0] != digests[$0] }.map {
+            "\($0.displayName) of the stream is \(digests[$0] ?? "-"), of the file \(again[$0] ?? "-")"
+        }
+        guard differing.isEmpty else {
             throw ScoutError(
-                .failed,
-                "the image on the disk is not what was received: \(algorithm.displayName) of the stream is "
-                    + "\(digests[algorithm] ?? "-"), of the file \(again[algorithm] ?? "-")",
+                .failed, "the image on the disk is not what was received: \(differing.joined(separator: "; "))",
                 hint: "distrust this disk; acquire again to another")
         }
         return true
@@ -215,19 +247,23 @@ public struct Acquisition: Sendable {
             manifest.sourceHashError = "\(error)"
             return
         }
+        var differing: [String] = []
         for algorithm in HashAlgorithm.allCases {
             guard let mine = manifest.hashes[algorithm.rawValue]?.image, let theirs = digests[algorithm]?.lowercased()
             else { continue }
-            guard mine == theirs else {
-                throw ScoutError(
-                    .failed,
-                    "the image is not the source: \(algorithm.displayName) of the image is \(mine), "
-                        + "computed at the source \(theirs)",
-                    hint: manifest.badRanges.isEmpty
-                        ? "find out whether the source is in use and changes"
-                        : "the source has unreadable ranges, which a hash at the source may see otherwise")
-            }
             manifest.hashes[algorithm.rawValue]?.source = theirs
+            if mine != theirs {
+                differing.append("\(algorithm.displayName) of the image is \(mine), computed at the source \(theirs)")
+            }
+        }
+        guard differing.isEmpty else {
+            throw ScoutError(
+                .failed, "the image is not the source: \(differing.joined(separator: "; "))",
+                hint: manifest.badRanges.isEmpty
+                    ? manifest.coverage?.promisedZeroBytes == 0
+                        ? "find out whether the source is in use and changes"
+                        : "the server may have promised zeros that are none: acquire again with --read-zeros"
+                    : "the source has unreadable ranges, which a hash at the source may see otherwise")
         }
         if manifest.hashes.values.allSatisfy({ $0.source == nil }) {
             manifest.sourceHashError = "the source computed none of the image's hashes"

@@ -97,7 +97,7 @@ public struct ContainerAcquisition: Sendable {
     private func describe(_ lease: LeaseReport, _ device: EvidenceReport.Device?, uri: String) -> SourceDescription {
         SourceDescription(
             name: device?.name ?? Self.baseName(lease.source), path: lease.source,
-            sizeBytes: device.flatMap { UInt64(exactly: $0.sizeBytes) }, readOnly: device?.readOnly ?? lease.readOnly,
+            sizeBytes: device.flatMap { UInt64(exactly: $0.sizeBytes) }, readOnly: device?.readOnly,
             target: target, address: host, uri: uri, tls: lease.tls.rawValue, model: device?.model,
             serial: device?.serial)
     }

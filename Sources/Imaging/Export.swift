@@ -4,8 +4,6 @@ import NBD
 
 /// An export that an image is taken of, and the connections to it.
 struct Export {
-    private static let connectDeadline = Duration.seconds(10)
-
     let uri: NBDURI
     let connections: [Connection]
     /// Buffers that the pipeline should have: 16 MiB for a server on this machine, where more would only leave the
@@ -20,20 +18,29 @@ struct Export {
     ///   - text: the URI.
     ///   - wanted: how many connections; 1 where it is `nil`, which measured best near and far, except for a line that
     ///     loses packets. More than one only where the server promises that all see the same bytes.
+    ///   - deadline: how long each connection may take.
+    ///   - allowsHoles: whether the server may name zeros in place of sending them.
     /// - Throws: `ScoutError`: `refused` by the fence of `Dial` or for lack of TLS, `unreachable`, `interrupted`.
-    init(_ text: String, connections wanted: Int?, cancellation: Cancellation) throws(ScoutError) {
+    init(
+        _ text: String, connections wanted: Int?, deadline: Duration, allowsHoles: Bool, cancellation: Cancellation
+    ) throws(ScoutError) {
         let wake = cancellation.wake.descriptor
+        let uri: NBDURI
         do throws(NBDError) {
             uri = try NBDURI(text)
         } catch {
             throw ScoutError(error)
         }
-        if case .tcp(let host, _) = uri.transport { try Dial.prepare(host, deadline: Self.connectDeadline) }
+        self.uri = uri
+        if case .tcp(let host, _) = uri.transport { try Dial.prepare(host, deadline: deadline) }
         do throws(NBDError) {
-            let first = try Connection(uri: uri, deadline: Self.connectDeadline, wake: wake)
+            func connect() throws(NBDError) -> Connection {
+                try Connection(uri: uri, allowsHoles: allowsHoles, deadline: deadline, wake: wake)
+            }
+            let first = try connect()
             var list = [first]
             while first.canMultiConn, list.count < wanted ?? 1 {
-                let next = try Connection(uri: uri, deadline: Self.connectDeadline, wake: wake)
+                let next = try connect()
                 guard next.sizeBytes == first.sizeBytes, next.isReadOnly == first.isReadOnly else {
                     throw NBDError(.protocolViolation, "connect", "two connections show different exports")
                 }

@@ -10,7 +10,21 @@ final class ExportReader {
     private final class Slot {
         let segment: Segment
         var missing = 0
+        /// What the server only promised to be zeros.
+        var promised: [Range<UInt64>] = []
+        /// What could not be read.
+        var unreadable: [Range<UInt64>] = []
         init(_ segment: Segment) { self.segment = segment }
+
+        /// The segment, with the parts of its buffer that hold zeros in place of what was read.
+        var tellingUnread: Segment {
+            guard segment.buffer != nil, !(promised.isEmpty && unreadable.isEmpty) else { return segment }
+            var segment = segment
+            segment.unread = (promised + unreadable).map {
+                Int($0.lowerBound - segment.offset)..<Int($0.upperBound - segment.offset)
+            }
+            return segment
+        }
     }
 
     /// One request for a part of a slot.
@@ -50,6 +64,8 @@ final class ExportReader {
 
     /// What the server answered with errors, complete when `run` has returned.
     private(set) var errors = ReadErrorLog()
+    /// What the server only promised, complete when `run` has returned.
+    private(set) var promised = PromisedZeros()
 
     /// Data bytes received so far.
     var wireBytes: UInt64 { group.connections.reduce(0) { $0 + $1.receivedBytes } }
@@ -113,7 +129,9 @@ final class ExportReader {
             let count = UInt32(question.upperBound - question.lowerBound)
             lastToken += 1
             questions[lastToken] = question
-            try leastBusy.startBlockStatus(at: question.lowerBound, count: count, token: lastToken)
+            // One connection is enough, and the memory that an answer may take is needed once.
+            try group.connections[0].startBlockStatus(
+                at: question.lowerBound, count: count, shortestZeros: ExtentMap.shortestHole, token: lastToken)
         }
     }
 
@@ -125,7 +143,9 @@ final class ExportReader {
                 let zeros = min(map.zeroEnd(from: position), position + Self.longestZeros)
                 let whole = zeros == size ? size : zeros / UInt64(ring.pool.bufferSize) * UInt64(ring.pool.bufferSize)
                 let zeroEnd = max(end, whole)
-                open.append(Slot(Segment(offset: position, length: Int(zeroEnd - position), buffer: nil)))
+                let slot = Slot(Segment(offset: position, length: Int(zeroEnd - position), buffer: nil))
+                slot.promised = [position..<zeroEnd]
+                open.append(slot)
                 position = zeroEnd
             } else {
                 guard let buffer = ring.takeBuffer() else { return }
@@ -140,11 +160,17 @@ final class ExportReader {
     private func read(_ parts: [Range<UInt64>], into slot: Slot) throws(NBDError) {
         var filled = slot.segment.offset
         for part in parts {
-            fill(slot, filled..<part.lowerBound)
+            promise(slot, filled..<part.lowerBound)
             filled = part.upperBound
             for range in Self.divide(part, by: longestRead) { try send(Piece(slot: slot, range: range)) }
         }
-        fill(slot, filled..<slot.segment.offset + UInt64(slot.segment.length))
+        promise(slot, filled..<slot.segment.offset + UInt64(slot.segment.length))
+    }
+
+    private func promise(_ slot: Slot, _ range: Range<UInt64>) {
+        guard !range.isEmpty else { return }
+        fill(slot, range)
+        slot.promised.append(range)
     }
 
     private func send(_ piece: Piece) throws(NBDError) {
@@ -158,7 +184,13 @@ final class ExportReader {
 
     private func publish() {
         var count = 0
-        while count < open.count, open[count].missing == 0, ring.publish(open[count].segment) { count += 1 }
+        while count < open.count, open[count].missing == 0 {
+            let slot = open[count]
+            slot.promised.sort { $0.lowerBound < $1.lowerBound }
+            guard ring.publish(slot.tellingUnread) else { break }
+            for range in slot.promised { promised.add(range) }
+            count += 1
+        }
         open.removeFirst(count)
     }
 
@@ -174,9 +206,10 @@ final class ExportReader {
             bytesInFlight -= piece.length
             if case .failed(let error) = reply.outcome {
                 try retry(piece, after: error)
-            } else if piece.retries > 0 {
-                errors.add(piece.range, .recovered, code: piece.code, retries: piece.retries)
+                return
             }
+            if case .read(let holes) = reply.outcome { piece.slot.promised += holes }
+            if piece.retries > 0 { note(piece.range, .recovered, code: piece.code, retries: piece.retries) }
         }
     }
 
@@ -192,12 +225,21 @@ final class ExportReader {
         guard Self.mediumErrors.contains(error.code) else { throw error }
         guard length > smallestRead else {
             fill(piece.slot, piece.range)
-            errors.add(piece.range, .unreadable, code: error.code, retries: piece.retries)
+            piece.slot.unreadable.append(piece.range)
+            note(piece.range, .unreadable, code: error.code, retries: piece.retries)
             return
         }
-        if piece.retries > 0 { errors.add(piece.range, .divided, code: error.code, retries: piece.retries) }
+        if piece.retries > 0 { note(piece.range, .divided, code: error.code, retries: piece.retries) }
         let step = Self.steps.first { $0 < length && $0 > smallestRead } ?? smallestRead
         for range in Self.divide(piece.range, by: step) { try send(Piece(slot: piece.slot, range: range)) }
+    }
+
+    private func note(_ range: Range<UInt64>, _ outcome: ReadErrorRecord.Outcome, code: CInt, retries: Int) {
+        do throws(ScoutError) {
+            try errors.add(range, outcome, code: code, retries: retries)
+        } catch {
+            ring.fail(error)
+        }
     }
 
     private var leastBusy: Connection {

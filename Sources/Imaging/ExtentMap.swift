@@ -21,7 +21,12 @@ struct ExtentMap {
         /// The extents before this one lie behind the reader.
         var cursor = 0
         var isAsked = false
+        var questions = 1
     }
+
+    /// How often one window is asked about. A server that tells less than 1 MiB at a time costs more than it spares, and
+    /// one that tells a byte at a time would never end: the rest of the window is read then.
+    static let mostQuestions = 1024
 
     private let size: UInt64
     /// Holes are shrunk to multiples of this, so that what is left to read starts and ends on it.
@@ -45,6 +50,7 @@ struct ExtentMap {
         guard isDescribed else { return nil }
         if let index = windows.firstIndex(where: { !$0.isAsked && $0.known < $0.range.upperBound }) {
             windows[index].isAsked = true
+            windows[index].questions += 1
             return windows[index].known..<windows[index].range.upperBound
         }
         guard windows.count < Self.windowsAhead, nextWindow < size else { return nil }
@@ -61,8 +67,11 @@ struct ExtentMap {
     ///   - extents: from the question's start on; `nil` where the server answered with an error, and all is data.
     mutating func answer(_ question: Range<UInt64>, _ extents: [Extent]?) {
         guard let index = windows.firstIndex(where: { $0.range.contains(question.lowerBound) }) else { return }
-        let length = question.upperBound - question.lowerBound
-        let found = extents ?? [Extent(offset: question.lowerBound, length: length, isZero: false)]
+        var found = extents ?? []
+        let end = found.last?.end ?? question.lowerBound
+        if end < question.upperBound, found.isEmpty || windows[index].questions >= Self.mostQuestions {
+            found.append(Extent(offset: end, length: question.upperBound - end, isZero: false))
+        }
         windows[index].extents += found
         windows[index].known = found.last?.end ?? question.upperBound
         windows[index].isAsked = false

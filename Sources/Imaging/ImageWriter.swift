@@ -14,6 +14,8 @@ final class ImageWriter: @unchecked Sendable {
 
     /// Bytes that were written; the rest of the file is holes.
     private(set) var writtenBytes: UInt64 = 0
+    /// Bytes that were read from the source, and found to be zeros in whole blocks.
+    private(set) var readZeroBytes: UInt64 = 0
     private let image: ImageFiles
     private var isDirect: Bool
 
@@ -28,7 +30,10 @@ final class ImageWriter: @unchecked Sendable {
         let bytes = UnsafeRawBufferPointer(rebasing: ring.pool[buffer][..<segment.length])
         var position = 0
         var hasCached = false
-        while let run = Self.nextRun(in: bytes, from: position), !ring.isStopped {
+        while !ring.isStopped {
+            let run = Self.nextRun(in: bytes, from: position)
+            readZeroBytes += Self.count(position..<(run?.lowerBound ?? bytes.count), without: segment.unread)
+            guard let run else { break }
             let offset = segment.offset + UInt64(run.lowerBound)
             let direct = try writeDirectly(UnsafeRawBufferPointer(rebasing: bytes[run]), at: offset)
             if direct < run.count {
@@ -65,6 +70,10 @@ final class ImageWriter: @unchecked Sendable {
             isDirect = false
             return 0
         }
+    }
+
+    private static func count(_ range: Range<Int>, without parts: [Range<Int>]) -> UInt64 {
+        UInt64(range.count - parts.reduce(0) { $0 + $1.clamped(to: range).count })
     }
 
     /// The next stretch of blocks that are not all zeros.

@@ -1,4 +1,4 @@
-import Core
+public import Core
 import FoundationEssentials
 import Glibc
 import NBD
@@ -11,8 +11,10 @@ public struct SourceDescription: Codable, Hashable, Sendable {
     public var path: String
     /// The size that the source reported, in bytes; the export must agree.
     public var sizeBytes: UInt64?
-    /// Whether the block device itself says that it is read-only.
+    /// Whether the block device itself says that it is read-only; `nil` where it was not asked.
     public var readOnly: Bool?
+    /// Whether the export says that it is read-only.
+    public var exportReadOnly: Bool?
     /// The target's name and address.
     public var target: String?
     /// The address that the data came from.
@@ -132,6 +134,16 @@ public struct Manifest: Codable, Hashable, Sendable {
         }
     }
 
+    /// Something that keeps the result from being what was wished for.
+    public struct Condition: Codable, Hashable, Sendable {
+        /// The kind, which fixes the exit status.
+        public var code: ScoutError.Code
+        /// One line.
+        public var message: String
+        /// The next thing to do.
+        public var hint: String?
+    }
+
     /// The schema of this object, with its version.
     public var schema: String
     /// Where the image comes from.
@@ -140,7 +152,7 @@ public struct Manifest: Codable, Hashable, Sendable {
     public var image: Image
     /// By the names of `HashAlgorithm`.
     public var hashes: [String: Hash]
-    /// Whether the image was read again from its medium, and found equal.
+    /// Whether the image was read again from its medium, and found equal to what was received.
     public var verified: Bool
     /// What could not be read, and is zeros in the image.
     public var badRanges: [BadRange]
@@ -166,6 +178,11 @@ public struct Manifest: Codable, Hashable, Sendable {
     public var sourceHashError: String?
     /// In a verification: whether the manifest is the one that the text report beside it names; `nil` without a report.
     public var manifestMatchesReport: Bool?
+    /// How much of the source was read; `nil` in manifests of version 0.1.
+    public var coverage: Coverage?
+    /// Everything that keeps the result from being what was wished for, the worst first: the first one's code is the exit
+    /// status. `nil` in manifests of version 0.1.
+    public var conditions: [Condition]?
 
     /// The JSON text: sorted keys, a final newline.
     public func json() throws -> [UInt8] {

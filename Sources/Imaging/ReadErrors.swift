@@ -43,11 +43,32 @@ struct ReadErrorLog {
         let retries: Int
     }
 
-    private var stretches: [Kind: RangeSet<UInt64>] = [:]
+    /// The most separate stretches that are kept; a manifest of more would be of no use, and a lying server's first aim.
+    static let most = 100_000
 
-    mutating func add(_ range: Range<UInt64>, _ outcome: ReadErrorRecord.Outcome, code: CInt, retries: Int) {
+    private var stretches: [Kind: RangeSet<UInt64>] = [:]
+    private var sinceCount = 0
+
+    /// - Throws: `ScoutError` (`io`) where there are too many to keep.
+    mutating func add(
+        _ range: Range<UInt64>, _ outcome: ReadErrorRecord.Outcome, code: CInt, retries: Int
+    ) throws(ScoutError) {
         stretches[Kind(outcome: outcome, code: code, retries: retries), default: RangeSet()]
             .insert(contentsOf: range)
+        sinceCount += 1
+        guard sinceCount > Self.most / 10 else { return }
+        sinceCount = 0
+        guard stretches.values.reduce(0, { $0 + $1.ranges.count }) <= Self.most else {
+            throw ScoutError(
+                .io, "the source has more than \(Self.most) separate stretches that cannot be read",
+                hint: "image it with ddrescue where it lies")
+        }
+    }
+
+    /// How much could not be read: bytes, and separate stretches.
+    var unreadable: (bytes: UInt64, ranges: Int) {
+        let ranges = badRanges
+        return (ranges.reduce(0) { $0 + $1.lengthBytes }, ranges.count)
     }
 
     /// The unreadable stretches, in order, neighbours merged.

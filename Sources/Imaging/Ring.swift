@@ -10,6 +10,8 @@ struct Segment {
     let length: Int
     /// The number of the buffer that holds it; `nil` for a stretch of zeros, which has none.
     let buffer: Int?
+    /// Parts of the buffer that were not read from the source, in order: zeros stand there.
+    var unread: [Range<Int>] = []
 }
 
 /// The memory that all data passes through: a fixed number of buffers, in one mapping.

@@ -11,6 +11,7 @@ enum TextReport {
     static func text(_ manifest: Manifest, manifestBytes: [UInt8]) -> String {
         let source = manifest.source
         let image = manifest.image
+        let coverage = manifest.coverage
         let name = Visible.field(source.name)
         var lines = ["Acquisition of \(name)", String(repeating: "=", count: 15 + name.count), ""]
 
@@ -25,7 +26,8 @@ enum TextReport {
             [
                 ("Name", source.name), ("Path", source.path), ("Size", source.sizeBytes.map(bytes)),
                 ("Model", source.model), ("Serial number", source.serial),
-                ("Device read-only", source.readOnly.map { $0 ? "yes" : "no" }), ("Export read-only", "yes"),
+                ("Device read-only", source.readOnly.map { $0 ? "yes" : "no" }),
+                ("Export read-only", source.exportReadOnly.map { $0 ? "yes" : "no" }),
                 ("Target", source.target), ("Address", source.address), ("URI", source.uri), ("TLS", source.tls),
                 (
                     "Server proved itself",
@@ -37,7 +39,15 @@ enum TextReport {
         section("Image", in: &lines) {
             [
                 ("File", image.path), ("Size", bytes(image.sizeBytes)), ("Data", image.dataBytes.map(bytes)),
-                ("Holes (read as zeros)", image.holeBytes.map(bytes)),
+                ("Holes in the file", image.holeBytes.map(bytes)),
+            ]
+        }
+        section("Read from the source", in: &lines) {
+            [
+                ("Read", coverage.map { bytes($0.readBytes) }),
+                ("Of these zeros", coverage.map { bytes($0.readZeroBytes) }),
+                ("Zeros only promised", coverage.map { bytes($0.promisedZeroBytes) }),
+                ("Unreadable", coverage.map { bytes($0.unreadableBytes) }),
             ]
         }
         section("Course", in: &lines) {
@@ -55,7 +65,7 @@ enum TextReport {
             lines += ["\(name.displayName) of the source, computed there:", "  " + grouped(digest)]
         }
         lines += ["", verdict(manifest), ""]
-        lines += unreadable(manifest)
+        lines += notRead(manifest)
         section("Tool", in: &lines) {
             [
                 ("Program", "\(manifest.tool.name) \(manifest.tool.version)"), ("libnbd", manifest.tool.libnbd),
@@ -92,7 +102,7 @@ enum TextReport {
     private static func verdict(_ manifest: Manifest) -> String {
         var words =
             manifest.verified
-            ? "The image was read again from its medium after writing, and all hashes agree."
+            ? "The image was read again from its medium after writing: it is what was received."
             : "The image was not read again after writing."
         if manifest.hashes.values.contains(where: { $0.source != nil }) {
             words += "\nThe hashes computed at the source agree with those of the image."
@@ -102,15 +112,14 @@ enum TextReport {
         return words
     }
 
-    private static func unreadable(_ manifest: Manifest) -> [String] {
-        var lines = ["Read errors", "-----------"]
-        if manifest.badRanges.isEmpty {
-            lines.append("Every byte of the source was read.")
-        } else {
-            let sum = manifest.badRanges.reduce(0) { $0 + $1.lengthBytes }
-            lines.append(
-                "\(bytes(sum)) in \(manifest.badRanges.count) ranges could not be read. They are zeros in the image,")
-            lines.append("and the hashes cover those zeros.")
+    private static func notRead(_ manifest: Manifest) -> [String] {
+        var lines = ["What was not read", "-----------------"] + manifest.coverageStatements
+        if let coverage = manifest.coverage {
+            for range in coverage.promisedZeroRanges {
+                lines.append("  offset \(range.offsetBytes), length \(range.lengthBytes): promised zeros")
+            }
+            let more = coverage.promisedZeroRangeCount - coverage.promisedZeroRanges.count
+            if more > 0 { lines.append("  and \(more) more ranges of promised zeros") }
         }
         for record in manifest.readErrors {
             lines.append(

@@ -71,9 +71,8 @@ public struct Verification: Sendable {
         fresh.finishedAt = Manifest.now()
         fresh.averageBytesPerSecond = rate(size, since: clock)
         fresh.tool = .current(version: version, command: command)
-        fresh.verified =
-            size == recorded.image.sizeBytes && fresh.manifestMatchesReport != false
-            && fresh.hashes.values.allSatisfy { $0.matches == true }
+        fresh.conditions = fresh.differences
+        fresh.verified = fresh.differences.isEmpty
         return Result(isIntact: fresh.verified, manifest: fresh)
     }
 }

@@ -18,6 +18,8 @@ public final class Connection {
     var pending: [Int64: Request] = [:]
     /// When bytes last came in, or when an idle connection was given work.
     var lastActivity = ContinuousClock.now
+    /// When an answer was last complete, or when an idle connection was given work.
+    var lastAnswer = ContinuousClock.now
 
     /// The size of the export in bytes.
     public let sizeBytes: UInt64
@@ -55,6 +57,8 @@ public final class Connection {
     ///
     /// - Parameters:
     ///   - uri: where to, and which export.
+    ///   - allowsHoles: whether the server may describe holes, and name them in place of data; `true` by default.
+    ///     Otherwise it has to send every byte, for the protocol's structured replies are not asked for.
     ///   - deadline: how long connecting and negotiating may take together; 10 s by default.
     ///   - wake: a descriptor that ends the wait as soon as it is readable; none by default.
     /// - Throws: `NBDError` (`unauthenticated`, also for a key file that cannot be used; `connect`, `tls`, `timedOut`,
@@ -63,7 +67,7 @@ public final class Connection {
     /// Blocks the calling thread until the deadline at the most; a name is looked up by the system's resolver, which
     /// has a deadline of its own. The C function is `nbd_aio_connect_uri`.
     public convenience init(
-        uri: NBDURI, deadline: Duration = .seconds(10), wake: CInt? = nil
+        uri: NBDURI, allowsHoles: Bool = true, deadline: Duration = .seconds(10), wake: CInt? = nil
     ) throws(NBDError) {
         if uri.requiresTLS {
             guard let file = uri.pskFile else {
@@ -71,9 +75,13 @@ public final class Connection {
                     .unauthenticated, "connect", code: EACCES,
                     "\(uri.withoutQuery) asks for TLS without a key, so that nothing proves who the server is")
             }
-            try KeyFile.check(file, user: uri.user)
+            try PresharedKeyFile.check(file, user: uri.user)
         }
         let handle = try Self.prepared()
+        if !allowsHoles {
+            try handle.check(
+                nbd_set_request_structured_replies(handle.pointer, false), .usage, "ask for plain replies")
+        }
         try handle.check(nbd_set_uri_allow_local_file(handle.pointer, uri.pskFile != nil), .usage, "connect")
         let tls = uri.requiresTLS ? LIBNBD_TLS_REQUIRE : LIBNBD_TLS_DISABLE
         try handle.check(nbd_set_uri_allow_tls(handle.pointer, tls), .usage, "connect")
@@ -98,7 +106,7 @@ public final class Connection {
     ) throws(NBDError) {
         let handle: NBDHandle
         do {
-            if case .psk(let user, let keyFile) = security { try KeyFile.check(keyFile, user: user) }
+            if case .psk(let user, let keyFile) = security { try PresharedKeyFile.check(keyFile, user: user) }
             handle = try Self.prepared()
             try handle.check(nbd_set_export_name(handle.pointer, exportName), .usage, "set the export's name")
             if case .psk(let user, let keyFile) = security {
@@ -136,6 +144,14 @@ public final class Connection {
             minimum: Self.blockSize(pointer, LIBNBD_SIZE_MINIMUM, or: 512),
             preferred: Self.blockSize(pointer, LIBNBD_SIZE_PREFERRED, or: 4096),
             maximum: Self.blockSize(pointer, LIBNBD_SIZE_MAXIMUM, or: 32 << 20))
+        // The protocol's own bounds; libnbd 1.14 lets some others through.
+        guard blockSize.minimum <= 64 << 10, blockSize.minimum.nonzeroBitCount == 1,
+            blockSize.maximum >= blockSize.minimum
+        else {
+            throw NBDError(
+                .protocolViolation, "get the block sizes", code: EPROTO,
+                "the server says \(blockSize.minimum) to \(blockSize.maximum) bytes")
+        }
     }
 
     /// The version of the libnbd that is in use, for records.
@@ -162,6 +178,18 @@ public final class Connection {
     private static func negotiate(
         _ handle: NBDHandle, requiresTLS: Bool, deadline: Duration, wake: CInt?
     ) throws(NBDError) {
+        let watch = HandshakeWatch(deadline: deadline)
+        defer { watch.stop() }
+        do throws(NBDError) {
+            try negotiate(handle, requiresTLS: requiresTLS, deadline: deadline, wake: wake, watch)
+        } catch {
+            throw watch.verdict ?? error
+        }
+    }
+
+    private static func negotiate(
+        _ handle: NBDHandle, requiresTLS: Bool, deadline: Duration, wake: CInt?, _ watch: HandshakeWatch
+    ) throws(NBDError) {
         let end = ContinuousClock.now + deadline
         // Where TLS is required, a server that has spoken and then ends the handshake is one that TLS failed with.
         var hasSpoken = false
@@ -170,6 +198,7 @@ public final class Connection {
             guard let interest = handle.interest() else {
                 throw NBDError(.connect, "connect", code: ENOTCONN, "there is no socket to wait for")
             }
+            watch.watch(interest.fd)
             var descriptors = [interest] + (wake.map { [pollfd(fd: $0, events: Int16(POLLIN), revents: 0)] } ?? [])
             if try pollUntil(&descriptors, end, "connect") == 0 {
                 let seconds = Int((deadline / .seconds(1)).rounded(.up))

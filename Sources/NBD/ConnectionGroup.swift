@@ -10,7 +10,8 @@ public final class ConnectionGroup {
     /// - Parameters:
     ///   - connections: at least one; all on this thread from now on.
     ///   - silence: how long a connection with requests in flight may bring no byte before it counts as lost; 30 s by
-    ///     default. A disk that takes longer over a bad sector needs more.
+    ///     default. A disk that takes longer over a bad sector needs more. A server that sends bytes, but does not
+    ///     complete one answer within twenty times that, counts as lost as well.
     public init(_ connections: [Connection], silence: Duration = .seconds(30)) {
         self.connections = connections
         self.silence = silence
@@ -50,6 +51,7 @@ public final class ConnectionGroup {
             if ready.revents != 0, try connection.handle.notify(ready, .connectionLost, "wait for the server") {
                 connection.lastActivity = .now
             }
+            if let request = connection.pending.values.first(where: \.isHopeless) { throw request.violation }
             guard !connection.handle.isGone else { throw Self.closed }
             try connection.collect(into: &replies)
             if connection.inFlight > 0, .now - connection.lastActivity >= silence {
@@ -58,9 +60,17 @@ public final class ConnectionGroup {
                     .connectionLost, "wait for the server", code: ETIMEDOUT,
                     "the server sent nothing for \(seconds) s")
             }
+            if connection.inFlight > 0, .now - connection.lastAnswer >= silence * Self.mostSilences {
+                let seconds = Int((silence * Self.mostSilences / .seconds(1)).rounded(.up))
+                throw NBDError(
+                    .connectionLost, "wait for the server", code: ETIMEDOUT,
+                    "the server has not completed an answer for \(seconds) s")
+            }
         }
         return replies
     }
+
+    private static let mostSilences = 20
 
     private static let closed = NBDError(
         .connectionLost, "wait for the server", code: ENOTCONN, "the server closed the connection")
@@ -78,6 +88,7 @@ extension Connection {
             guard let request = pending.removeValue(forKey: cookie) else {
                 throw NBDError(.protocolViolation, operation, code: EPROTO, "an answer to nothing that was asked")
             }
+            lastAnswer = .now
             receivedBytes += UInt64(request.receivedBytes)
             replies.append(Reply(token: request.token, outcome: try outcome(of: request, failure)))
         }
@@ -88,11 +99,10 @@ extension Connection {
         if request.error == 0 {
             let isWhole = request.isRead ? request.isWhole : !request.extents.isEmpty
             guard isWhole, failure == nil else {
-                throw NBDError(
-                    .protocolViolation, operation, code: EPROTO,
-                    "the answer for \(request.count) bytes at \(request.offset) does not cover them")
+                throw request.violation
             }
-            return request.isRead ? .read : .extents(request.extents)
+            return request.isRead
+                ? .read(holes: request.holes.sorted { $0.lowerBound < $1.lowerBound }) : .extents(request.extents)
         }
         switch request.error {
         case ESHUTDOWN, ENOTCONN:
@@ -104,5 +114,15 @@ extension Connection {
         default:
             return .failed(failure ?? NBDError(.serverError, operation, code: request.error, "command failed"))
         }
+    }
+}
+
+extension Request {
+    /// That the answer is not what was asked for.
+    fileprivate var violation: NBDError {
+        let what = isHopeless ? "is more than was asked for, or in crumbs" : "does not cover them"
+        return NBDError(
+            .protocolViolation, isRead ? "read" : "ask for block status", code: EPROTO,
+            "the answer for \(count) bytes at \(offset) \(what)")
     }
 }

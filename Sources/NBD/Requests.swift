@@ -14,25 +14,59 @@ final class Request {
     /// The error that the server answered with, 0 for none.
     var error: CInt = 0
     var extents: [Extent] = []
+    /// Zeros shorter than this are of no use to the caller, and count as data: the memory for an answer is bounded by it.
+    let shortestZeros: UInt64
     /// The parts of a read that have been filled; neighbours merged, so that one is the rule.
     private var filled: [Range<UInt64>] = []
+    /// The parts that the server only named as holes; neighbours merged.
+    private(set) var holes: [Range<UInt64>] = []
+    /// Whether the answer has broken the protocol already, so that its end is not worth waiting for.
+    private(set) var isHopeless = false
+    /// The connection's socket, to end an answer that would otherwise go on for ever.
+    private let socket: CInt
     /// Data bytes that travelled; a hole that the server only names is not among them.
     private(set) var receivedBytes = 0
+    private var filledBytes = 0
+    private var parts = 0
 
-    init(token: Int, offset: UInt64, count: Int, isRead: Bool, owner: AnyObject?) {
+    /// The most parts of one answer that are kept; 2 MiB in sectors of 512 bytes are 4096.
+    static let mostParts = 4096
+
+    init(
+        token: Int, offset: UInt64, count: Int, isRead: Bool, owner: AnyObject?, socket: CInt,
+        shortestZeros: UInt64 = 0
+    ) {
         self.token = token
         self.offset = offset
         self.count = count
         self.isRead = isRead
         self.owner = owner
+        self.socket = socket
+        self.shortestZeros = shortestZeros
     }
 
     func fill(offset: UInt64, count: Int, travelled: Bool) {
-        if travelled { receivedBytes += count }
-        if let last = filled.last, last.upperBound == offset {
-            filled[filled.count - 1] = last.lowerBound..<offset + UInt64(count)
+        guard !isHopeless else { return }
+        parts += 1
+        filledBytes += count
+        if travelled { receivedBytes += count } else { Self.add(offset, count, to: &holes) }
+        Self.add(offset, count, to: &filled)
+        // More bytes than were asked for, or an answer in crumbs: it may never end, so it is ended here.
+        if filledBytes > self.count || parts > Self.mostParts { giveUp() }
+    }
+
+    /// Ends the connection from inside libnbd's callbacks, where no call on the handle is allowed.
+    func giveUp() {
+        isHopeless = true
+        // Whatever it says: the connection is of no use any more, and the next look at it finds that.
+        shutdown(socket, CInt(SHUT_RDWR))
+    }
+
+    private static func add(_ offset: UInt64, _ count: Int, to ranges: inout [Range<UInt64>]) {
+        if let last = ranges.last, last.upperBound == offset {
+            ranges[ranges.count - 1] = last.lowerBound..<offset + UInt64(count)
         } else {
-            filled.append(offset..<offset + UInt64(count))
+            ranges.append(offset..<offset + UInt64(count))
         }
     }
 
@@ -85,7 +119,8 @@ final class Request {
                 else { return 0 }
                 let list = UnsafeBufferPointer(start: entries, count: count)
                 guard request.extents.isEmpty, offset == request.offset,
-                    let extents = Extent.parse(list, from: offset, count: UInt64(request.count))
+                    let extents = Extent.parse(
+                        list, from: offset, count: UInt64(request.count), shortestZeros: request.shortestZeros)
                 else {
                     error?.pointee = EPROTO
                     return -1
@@ -105,8 +140,9 @@ public struct Reply: Sendable {
 
     /// What came of a request.
     public enum Outcome: Sendable {
-        /// The buffer is filled, every byte of it.
-        case read
+        /// The buffer is filled, every byte of it. The holes, in ascending order, are zeros that the server named and did
+        /// not send.
+        case read(holes: [Range<UInt64>])
         /// What the range consists of, from its start; it may cover less than was asked, never nothing.
         case extents([Extent])
         /// The server lives and answered with this error (`serverError`). The buffer holds nothing of use.
@@ -133,7 +169,9 @@ extension Connection {
     ) throws(NBDError) {
         try checkRange(offset, UInt64(buffer.count), "read")
         guard let base = buffer.baseAddress else { throw NBDError(.usage, "read", code: EINVAL, "no buffer") }
-        let request = Request(token: token, offset: offset, count: buffer.count, isRead: true, owner: owner)
+        let request = Request(
+            token: token, offset: offset, count: buffer.count, isRead: true, owner: owner,
+            socket: nbd_aio_get_fd(handle.pointer))
         let cookie = nbd_aio_pread_structured(
             handle.pointer, base, buffer.count, offset, request.chunk, request.completion, 0)
         try enlist(request, cookie: cookie, "read")
@@ -144,16 +182,22 @@ extension Connection {
     /// - Parameters:
     ///   - offset: bytes from the start of the export.
     ///   - count: bytes, below 4 GiB.
+    ///   - shortestZeros: shorter stretches of zeros count as data; 0, the default, keeps all. An answer may have eight
+    ///     million stretches, and takes memory for `count / shortestZeros` of them.
     ///   - token: given back with the answer.
     /// - Throws: `NBDError`: `usage` for a range outside the export or a server without block status; `connectionLost`.
     ///
     /// The C function is `nbd_aio_block_status`.
-    public func startBlockStatus(at offset: UInt64, count: UInt32, token: Int) throws(NBDError) {
+    public func startBlockStatus(
+        at offset: UInt64, count: UInt32, shortestZeros: UInt64 = 0, token: Int
+    ) throws(NBDError) {
         try checkRange(offset, UInt64(count), "ask for block status")
         guard hasBlockStatus else {
             throw NBDError(.usage, "ask for block status", code: ENOTSUP, "the server does not describe holes")
         }
-        let request = Request(token: token, offset: offset, count: Int(count), isRead: false, owner: nil)
+        let request = Request(
+            token: token, offset: offset, count: Int(count), isRead: false, owner: nil, socket: -1,
+            shortestZeros: shortestZeros)
         let cookie = nbd_aio_block_status(
             handle.pointer, UInt64(count), offset, request.extent, request.completion, 0)
         try enlist(request, cookie: cookie, "ask for block status")
@@ -195,7 +239,7 @@ extension Connection {
 
     private func enlist(_ request: Request, cookie: Int64, _ operation: String) throws(NBDError) {
         try handle.check(cookie, handle.isGone ? .connectionLost : .usage, operation)
-        if pending.isEmpty { lastActivity = .now }
+        if pending.isEmpty { (lastActivity, lastAnswer) = (.now, .now) }
         pending[cookie] = request
     }
 

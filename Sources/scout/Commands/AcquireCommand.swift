@@ -13,7 +13,9 @@ struct AcquireCommand: AsyncParsableCommand {
             Writes IMAGE, IMAGE.scout.json (the manifest) and IMAGE.txt (the same for people). Until all is proven the \
             image is called IMAGE.partial. SOURCE may be an nbd:// or nbds:// URI, too.
 
-            Exit status 74: the image is complete, but the source had unreadable ranges, which are zeros in it.
+            Exit status 74: the image is complete, but the source had unreadable ranges, which are zeros in it. 1: it is not \
+            what the source hashed itself to, or the source could not be hashed. What a server only promises to be zeros is \
+            not read, and told; --read-zeros reads it.
             """)
 
     @Argument(
@@ -26,6 +28,8 @@ struct AcquireCommand: AsyncParsableCommand {
     var hash = HashList(HashAlgorithm.standard)
     @Flag(name: .customLong("no-verify"), help: "Don't read the image again and compare.") var noVerify = false
     @Flag(help: "Have the container hash the source where it lies, and compare.") var verifySource = false
+    @Flag(name: .customLong("read-zeros"), help: "Have zeros sent that the server would only promise.") var readZeros =
+        false
     @Option(help: ArgumentHelp("How many connections, 1 to 16.", valueName: "N")) var connections: Int?
     @Option(name: .customLong("case"), help: ArgumentHelp("The case's number.", valueName: "N")) var caseNumber: String?
     @Option(help: ArgumentHelp("The item's number.", valueName: "N")) var evidence: String?
@@ -65,6 +69,7 @@ struct AcquireCommand: AsyncParsableCommand {
         options.hashes = hash.algorithms
         options.hashAtSource = verifySource
         options.acquisition.verify = !noVerify
+        options.acquisition.readsZeros = readZeros
         options.acquisition.connections = connections
         options.acquisition.version = Version.text
         options.acquisition.command = CommandLine.arguments.joined(separator: " ")
@@ -90,33 +95,7 @@ struct AcquireCommand: AsyncParsableCommand {
             }
         }
         meter.finish()
-        try invocation.output.result(json: result.manifest.json()) { Self.page(result) }
-        try Self.judge(result.manifest)
-    }
-
-    private static func page(_ result: Acquisition.Result) -> Page {
-        let manifest = result.manifest
-        var lines = ["\(manifest.image.path): \(manifest.image.sizeBytes) bytes from \(manifest.source.name)"]
-        for algorithm in HashAlgorithm.allCases {
-            guard let hash = manifest.hashes[algorithm.rawValue] else { continue }
-            let name = algorithm.displayName.padding(to: 8)
-            lines.append("\(name) image  \(hash.image)")
-            if let source = hash.source { lines.append("\(name) source \(source)") }
-        }
-        lines.append(manifest.verified ? "read again and verified" : "NOT read again: not verified")
-        lines.append("manifest \(result.manifestPath), SHA-256 \(result.manifestSHA256)")
-        return Page(lines)
-    }
-
-    private static func judge(_ manifest: Manifest) throws(ScoutError) {
-        if let reason = manifest.sourceHashError {
-            throw ScoutError(.failed, "the image is complete, but the source could not be hashed: \(reason)")
-        }
-        guard !manifest.badRanges.isEmpty else { return }
-        let bytes = manifest.badRanges.reduce(0) { $0 + $1.lengthBytes }
-        throw ScoutError(
-            .io,
-            "the source had \(manifest.badRanges.count) unreadable ranges, \(bytes) bytes, which are zeros in the image",
-            hint: "they are listed in the manifest")
+        try invocation.output.result(json: result.manifest.json()) { ManifestText.acquired(result) }
+        try invocation.output.conclude(result.manifest)
     }
 }

@@ -22,26 +22,7 @@ struct VerifyCommand: AsyncParsableCommand {
             image: image, version: Version.text, command: CommandLine.arguments.joined(separator: " "))
         let result = try await verification.run(cancellation: cancellation) { meter.show($0) }
         meter.finish()
-        try invocation.output.result(json: result.manifest.json()) { Self.page(result) }
-        if !result.isIntact { throw ExitCode(1) }
-    }
-
-    private static func page(_ result: Verification.Result) -> Page {
-        let image = result.manifest.image
-        var lines: [String] = []
-        if let recorded = image.recordedSizeBytes, recorded != image.sizeBytes {
-            lines.append("size     DIFFERS: \(image.sizeBytes) bytes, recorded \(recorded)")
-        }
-        for algorithm in HashAlgorithm.allCases {
-            guard let hash = result.manifest.hashes[algorithm.rawValue] else { continue }
-            let verdict = hash.matches == true ? "agrees" : "DIFFERS"
-            lines.append("\(algorithm.displayName.padding(to: 8)) \(verdict): \(hash.image)")
-            if hash.matches != true, let recorded = hash.recorded { lines.append("         recorded \(recorded)") }
-        }
-        if result.manifest.manifestMatchesReport == false {
-            lines.append("manifest DIFFERS from the one its report names")
-        }
-        lines.append(result.isIntact ? "\(image.path) is intact" : "\(image.path) is NOT what was acquired")
-        return Page(lines)
+        try invocation.output.result(json: result.manifest.json()) { ManifestText.verified(result) }
+        if !result.isIntact { throw ExitCode(ScoutError.Code.failed.exitStatus) }
     }
 }

@@ -1,7 +1,7 @@
 import Glibc
 
 /// A file of pre-shared keys as GnuTLS and libnbd read it: lines of `USER:HEX`.
-enum KeyFile {
+enum PresharedKeyFile {
     private static let limit = 1 << 20
 
     /// Looks at a key file before libnbd does: that would wait for ever for a FIFO, in the middle of the handshake, and
