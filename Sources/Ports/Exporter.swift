@@ -37,6 +37,7 @@ public struct Exporter: Sendable {
     /// - Parameters:
     ///   - request: what to export and to whom.
     ///   - gateCommand: the words that run ``Gate/run()`` in this program, its path first.
+    ///   - trialCommand: the words that run ``Source/tryOpening(_:in:)`` in this program, its path first.
     ///   - check: examines the export over a connection of its own before anybody else may.
     /// - Returns: the lease; the port answers.
     /// - Throws: `ScoutError`: `noSource`, `refused` (a source that could be written to), `busy` (no free port),
@@ -44,9 +45,9 @@ public struct Exporter: Sendable {
     ///
     /// Blocks for as long as nbdkit takes to start, some 50 ms.
     public func serve(
-        _ request: NBDRequest, gateCommand: [String], check: (Rehearsal) throws -> Void
+        _ request: NBDRequest, gateCommand: [String], trialCommand: [String], check: (Rehearsal) throws -> Void
     ) throws -> LeaseReport {
-        let opened = try OpenSource.open(request.source, in: paths.evidenceDirectory)
+        let opened = try OpenSource.open(request.source, in: paths.evidenceDirectory, trial: trialCommand)
         let source = opened.source
         if request.writable {
             try EvidenceGuard(directory: paths.evidenceDirectory).refuseEvidence(source, as: request.source)

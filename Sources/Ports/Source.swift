@@ -29,9 +29,15 @@ public struct Source: Hashable, Sendable {
     /// - Parameters:
     ///   - text: `evidence0`, or a path (anything with a slash).
     ///   - directory: where evidence devices lie.
+    ///   - trial: the words that run ``tryOpening(_:in:)`` in this program, its path first; the text follows.
     /// - Throws: `ScoutError` (`noSource`), listing the known names; `io` where it can't be read, or does not answer.
-    public static func find(_ text: String, in directory: String) throws(ScoutError) -> Source {
-        try OpenSource.open(text, in: directory).source
+    public static func find(_ text: String, in directory: String, trial: [String]) throws(ScoutError) -> Source {
+        try OpenSource.open(text, in: directory, trial: trial).source
+    }
+
+    /// Opens a source and closes it again, which on a dying disk may never return.
+    public static func tryOpening(_ text: String, in directory: String) throws(ScoutError) {
+        _ = try OpenSource(text, in: directory)
     }
 
     /// A source's name and the path it is shown by.
@@ -152,16 +158,25 @@ final class OpenSource: Sendable {
 
     /// Finds and opens a source within ``Source/deadline``.
     ///
-    /// - Throws: `ScoutError`: as ``Source/find(_:in:)``.
-    static func open(_ text: String, in directory: String) throws(ScoutError) -> OpenSource {
+    /// A process that hangs in a call to a dying disk can't even exit, so one that can be left behind tries first.
+    ///
+    /// - Parameter trial: the words that run ``Source/tryOpening(_:in:)`` in this program, its path first; the text follows.
+    /// - Throws: `ScoutError`: as ``Source/find(_:in:trial:)``.
+    static func open(_ text: String, in directory: String, trial: [String]) throws(ScoutError) -> OpenSource {
+        guard let executable = trial.first else { throw ScoutError(.failed, "no command to try a source with") }
+        let child = ChildProcess(executable: executable, arguments: trial + [text], descriptors: [])
+        guard try child.output(within: Source.deadline, limit: 4096).status != nil else { throw silent(text) }
         let opened = try Bounded.run(within: Source.deadline) {
-            Result { () throws(ScoutError) in
-                let (name, path) = try Source.locate(text, in: directory)
-                return try OpenSource(name: name, path: path)
-            }
+            Result { () throws(ScoutError) in try OpenSource(text, in: directory) }
         }
         guard let opened else { throw silent(text) }
         return try opened.get()
+    }
+
+    /// Finds a source by its evidence name or its path, and opens it at once.
+    convenience init(_ text: String, in directory: String) throws(ScoutError) {
+        let (name, path) = try Source.locate(text, in: directory)
+        try self.init(name: name, path: path)
     }
 
     static func silent(_ name: String) -> ScoutError {

@@ -18,7 +18,7 @@ struct LocalContainer: Container {
     func serve(_ request: NBDRequest) async throws -> LeaseReport {
         let label = "\(request.source)"
         return try Exporter(topology: topology, paths: paths).serve(
-            request, gateCommand: [try Self.program(), "gate", label]
+            request, gateCommand: [try Self.program(), "gate", label], trialCommand: try Self.trial()
         ) {
             try ExportCheck.examine(
                 socket: $0.socket, exportName: $0.exportName, key: $0.key, readOnly: $0.readOnly,
@@ -40,7 +40,7 @@ struct LocalContainer: Container {
     }
 
     func hash(_ source: String, algorithms: [HashAlgorithm]) async throws -> HashReport {
-        let found = try Source.find(source, in: paths.evidenceDirectory)
+        let found = try Source.find(source, in: paths.evidenceDirectory, trial: try Self.trial())
         let cancellation = try Cancellation()
         let digests = try await withTaskCancellationHandler {
             try await FileHash.digests(of: found.path, algorithms: algorithms, cancellation: cancellation) { _ in }
@@ -56,6 +56,8 @@ struct LocalContainer: Container {
         PortTable(
             registry: try PortRegistry(topology: topology, paths: paths), container: topology.containerAddress)
     }
+
+    private static func trial() throws(ScoutError) -> [String] { [try program(), "examine", "--open-only", "--"] }
 
     /// This very program, for the gates it starts.
     private static func program() throws(ScoutError) -> String {

@@ -7,9 +7,12 @@ import Ports
 struct ExamineCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "examine", abstract: "Say what is known of one evidence device.", shouldDisplay: false)
+    @Flag(help: "Open it, and say nothing.") var openOnly = false
     @Argument(help: "Its name.") var name: String
 
     func run() throws {
-        EvidenceList(paths: Paths(environment: ProcessInfo.processInfo.environment)).examine(name)
+        let paths = Paths(environment: ProcessInfo.processInfo.environment)
+        if openOnly { return try Source.tryOpening(name, in: paths.evidenceDirectory) }
+        EvidenceList(paths: paths).examine(name)
     }
 }
