@@ -61,6 +61,11 @@ let package = Package(
         .testTarget(
             name: "ForwardingTests", dependencies: ["Forwarding", "Core", "TestSupport"], exclude: ["Captures"],
             swiftSettings: strict),
-        .testTarget(name: "IntegrationTests", dependencies: ["Core", "TestSupport", "scout"], swiftSettings: strict),
+        .testTarget(
+            name: "IntegrationTests",
+            dependencies: [
+                "Core", "TestSupport", "scout", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict),
     ]
 )

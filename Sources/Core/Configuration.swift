@@ -30,29 +30,56 @@ public struct Configuration: Sendable {
     /// - Throws: `ScoutError` (`badData`) with line and column.
     public static func load(_ path: String) throws(ScoutError) -> Configuration {
         guard let bytes = try File.read(path) else { return Configuration() }
-        return try parse(String(decoding: bytes, as: UTF8.self), path: path)
+        return try parse(ConfigurationText(bytes, path: path), path: path)
     }
 
     private init() {}
 
-    static func parse(_ text: String, path: String) throws(ScoutError) -> Configuration {
+    static func parse(_ text: ConfigurationText, path: String) throws(ScoutError) -> Configuration {
         let shape: Shape
         do {
-            shape = try TOMLDecoder(strictDecoding: true).decode(Shape.self, from: text)
+            shape = try TOMLDecoder(strictDecoding: true).decode(Shape.self, from: text.toml)
         } catch let error as TOMLParseError {
             let place = error.source.begin
             throw bad(path, "line \(place.line), column \(place.column): \(error.description)")
         } catch let error as UnexpectedKeysError {
-            throw bad(path, "unknown key: \(error.keys.keys.sorted().joined(separator: ", "))")
+            throw unknownKeys(error, text, path)
         } catch DecodingError.keyNotFound(let key, let context) {
-            let table = context.codingPath.map(\.stringValue).joined(separator: ".")
-            throw bad(path, "'\(key.stringValue)' is missing in [\(table)]")
+            // The decoder says so of a value of another type, too, and counts the key to the path.
+            let parents = context.codingPath.map(\.stringValue)
+            let table = parents.last == key.stringValue ? parents.dropLast() : parents
+            let names = table + [key.stringValue]
+            if text.places().contains(where: { $0.path == names }) { throw mistyped(names, text, path) }
+            let place = "[\(table.joined(separator: "."))]"
+            throw bad(path, "\(text.position(table))'\(key.stringValue)' is missing in \(place)")
         } catch DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context) {
-            throw bad(path, "\(context.codingPath.map(\.stringValue).joined(separator: ".")): not the type expected")
+            throw mistyped(context.codingPath.map(\.stringValue), text, path)
         } catch {
             throw bad(path, "\(error)")
         }
-        return try shape.configuration(path)
+        do {
+            return try shape.configuration()
+        } catch {
+            throw bad(path, "\(text.position(error.path))\(error.description)")
+        }
+    }
+
+    private static func mistyped(_ key: [String], _ text: ConfigurationText, _ path: String) -> ScoutError {
+        bad(path, "\(text.position(key))\(key.joined(separator: ".")): not the type expected")
+    }
+
+    /// Names each unknown key with its table and line.
+    private static func unknownKeys(_ error: UnexpectedKeysError, _ text: ConfigurationText, _ path: String)
+        -> ScoutError
+    {
+        let keys = error.keys.map { key, parents in
+            (table: parents.map(\.stringValue).filter { $0 != key }, key: key)
+        }.sorted { ($0.table.joined(), $0.key) < ($1.table.joined(), $1.key) }
+        let words = keys.map { table, key in
+            let place = table.isEmpty ? "" : " in [\(table.joined(separator: "."))]"
+            return "\(text.position(table + [key]))unknown key: \(key)\(place)"
+        }
+        return bad(path, words.joined(separator: "; "))
     }
 
     private static func bad(_ path: String, _ reason: String) -> ScoutError {
@@ -84,8 +111,8 @@ private struct Shape: Decodable {
         let hostContainerAddress: String?
         let containerInterface: String?
         let containerAddress: String?
-        let sshPort: UInt16?
-        let hostControlPort: UInt16?
+        let sshPort: Int?
+        let hostControlPort: Int?
 
         enum CodingKeys: String, CodingKey {
             case basedOn = "based-on"
@@ -111,42 +138,68 @@ private struct Shape: Decodable {
         case topology
     }
 
-    func configuration(_ path: String) throws(ScoutError) -> Configuration {
+    fileprivate func configuration() throws(Misfit) -> Configuration {
         var result = Configuration.empty
         for (name, shape) in target ?? [:] {
             guard let address = Address(shape.address) else {
-                throw ScoutError(.badData, "\(path): [target.\(name)]: '\(shape.address)' is no address")
+                throw Misfit(["target", name, "address"], "'\(shape.address)' is no address")
             }
             result.insert(
                 Target(name: name, address: address, identity: shape.identity, topology: shape.topology))
         }
         for (name, shape) in topology ?? [:] {
-            result.insert(try shape.topology(name, path: path))
+            result.insert(try shape.topology(name))
         }
         result.setDefaults(target: defaultTarget, topology: preferredTopology)
         return result
     }
 }
 
+/// A value of the right type that can't be what it is for.
+private struct Misfit: Error {
+    /// The names down to its key.
+    let path: [String]
+    let reason: String
+
+    init(_ path: [String], _ reason: String) {
+        self.path = path
+        self.reason = reason
+    }
+
+    var description: String { "[\(path.dropLast().joined(separator: "."))]: \(path.last ?? ""): \(reason)" }
+}
+
 extension Shape.TopologyShape {
-    func topology(_ name: String, path: String) throws(ScoutError) -> Topology {
+    fileprivate func topology(_ name: String) throws(Misfit) -> Topology {
         let base = basedOn ?? Topology.documented.name
         guard var result = Topology.presets.first(where: { $0.name == base }) else {
-            throw ScoutError(.badData, "\(path): [topology.\(name)]: based-on = \"\(base)\" is no preset")
+            throw Misfit(["topology", name, "based-on"], "\"\(base)\" is no preset")
         }
-        for address in [hostVPNAddress, hostContainerAddress, containerAddress] {
-            guard address.map({ IPAddress($0) != nil }) ?? true else {
-                throw ScoutError(.badData, "\(path): [topology.\(name)]: '\(address ?? "")' is no numeric address")
-            }
+        // Addresses, interfaces and ports stand in the rules that are loaded into the kernel.
+        func checked<Value>(_ value: Value?, _ key: CodingKeys, _ isGood: (Value) -> Bool, _ reason: String)
+            throws(Misfit) -> Value?
+        {
+            guard let value, !isGood(value) else { return value }
+            throw Misfit(["topology", name, key.stringValue], "'\(value)' \(reason)")
+        }
+        func address(_ value: String?, _ key: CodingKeys, _ preset: String) throws(Misfit) -> String {
+            try checked(value, key, { IPAddress($0) != nil && !$0.contains("%") }, "is no numeric address") ?? preset
+        }
+        func interface(_ value: String?, _ key: CodingKeys, _ preset: String) throws(Misfit) -> String {
+            try checked(value, key, NetworkInterface.isName, "can't name an interface") ?? preset
+        }
+        func port(_ value: Int?, _ key: CodingKeys, _ preset: UInt16) throws(Misfit) -> UInt16 {
+            try checked(value, key, { (1...65535).contains($0) }, "is no port: 1 to 65535").map { UInt16($0) } ?? preset
         }
         result.name = name
-        result.hostVPNAddress = hostVPNAddress ?? result.hostVPNAddress
-        result.vpnInterface = vpnInterface ?? result.vpnInterface
-        result.hostContainerAddress = hostContainerAddress ?? result.hostContainerAddress
-        result.containerInterface = containerInterface ?? result.containerInterface
-        result.containerAddress = containerAddress ?? result.containerAddress
-        result.sshPort = sshPort ?? result.sshPort
-        result.hostControlPort = hostControlPort ?? result.hostControlPort
+        result.hostVPNAddress = try address(hostVPNAddress, .hostVPNAddress, result.hostVPNAddress)
+        result.vpnInterface = try interface(vpnInterface, .vpnInterface, result.vpnInterface)
+        result.hostContainerAddress = try address(
+            hostContainerAddress, .hostContainerAddress, result.hostContainerAddress)
+        result.containerInterface = try interface(containerInterface, .containerInterface, result.containerInterface)
+        result.containerAddress = try address(containerAddress, .containerAddress, result.containerAddress)
+        result.sshPort = try port(sshPort, .sshPort, result.sshPort)
+        result.hostControlPort = try port(hostControlPort, .hostControlPort, result.hostControlPort)
         return result
     }
 }

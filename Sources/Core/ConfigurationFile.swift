@@ -21,87 +21,58 @@ public struct ConfigurationFile: Sendable {
                 .usage, "'\(target.name)' can't name a target",
                 hint: "letters, digits, '-', '_' and '.', other than 'local' or an address")
         }
-        let old = try Configuration.load(path)
-        guard old.targets[target.name] == nil else {
+        var change = try Change(path)
+        guard change.old.targets[target.name] == nil else {
             throw ScoutError(
                 .usage, "there is a target '\(target.name)' already", hint: "scout target remove \(target.name)")
         }
-        var lines = try lines()
-        if old.targets.isEmpty, old.defaultTarget == nil { Self.setDefault(target.name, in: &lines) }
-        if let last = lines.last, !last.isEmpty { lines.append("") }
-        lines.append("[target.\(Self.quote(target.name))]")
-        lines.append("address = \(Self.quote(target.address.description))")
+        if change.old.targets.isEmpty, change.old.defaultTarget == nil {
+            change.text.set(Self.defaultKey, to: Self.quote(target.name))
+        }
+        var lines = ["[target.\(Self.quote(target.name))]", "address = \(Self.quote(target.address.description))"]
         if let identity = target.identity { lines.append("identity = \(Self.quote(identity))") }
         if let topology = target.topology { lines.append("topology = \(Self.quote(topology))") }
-        try save(lines) { $0.targets[target.name] == target && $0.targets.count == old.targets.count + 1 }
+        change.text.append(lines)
+        try change.save { old, new in
+            new.targets[target.name] == target && new.targets.count == old.targets.count + 1
+        }
     }
 
     /// Removes a target, and the default where it was the default.
     ///
     /// - Throws: `ScoutError` (`usage`) where there is none of that name.
     public func remove(_ name: String) throws(ScoutError) {
-        let old = try Configuration.load(path)
-        guard old.targets[name] != nil else { throw Self.unknown(name, old) }
-        var lines = try lines()
-        let headers = ["[target.\(name)]", "[target.\(Self.quote(name))]"]
-        guard let start = lines.firstIndex(where: { line in headers.contains { Self.bare(line) == $0 } }) else {
+        var change = try Change(path)
+        guard change.old.targets[name] != nil else { throw Self.unknown(name, change.old) }
+        guard let heading = change.text.places().first(where: { $0.isHeading && $0.path == ["target", name] }) else {
             throw ScoutError(
                 .badData, "\(path): the target '\(name)' does not stand in a table of its own",
                 hint: "remove it by hand")
         }
-        let end = lines[(start + 1)...].firstIndex { Self.bare($0).hasPrefix("[") } ?? lines.endIndex
-        lines.removeSubrange(start..<end)
-        if old.defaultTarget == name { Self.setDefault(nil, in: &lines) }
-        try save(lines) { $0.targets[name] == nil && $0.targets.count == old.targets.count - 1 }
+        change.text.remove(heading: heading)
+        if change.old.defaultTarget == name { change.text.set(Self.defaultKey, to: nil) }
+        try change.save { old, new in new.targets[name] == nil && new.targets.count == old.targets.count - 1 }
     }
 
     /// Makes a target the default.
     ///
     /// - Throws: `ScoutError` (`usage`) where there is none of that name.
     public func use(_ name: String) throws(ScoutError) {
-        let old = try Configuration.load(path)
-        guard old.targets[name] != nil else { throw Self.unknown(name, old) }
-        var lines = try lines()
-        Self.setDefault(name, in: &lines)
-        try save(lines) { $0.defaultTarget == name && $0.targets == old.targets }
+        var change = try Change(path)
+        guard change.old.targets[name] != nil else { throw Self.unknown(name, change.old) }
+        change.text.set(Self.defaultKey, to: Self.quote(name))
+        try change.save { old, new in new.defaultTarget == name && new.targets == old.targets }
     }
 
     /// The error for a target that is not configured, listing those that are.
     public static func unknown(_ name: String, _ configuration: Configuration) -> ScoutError {
         let known = configuration.targets.keys.sorted().joined(separator: ", ")
-        let hint = known.isEmpty ? "scout target add \(name) ADDRESS" : "known: \(known)"
+        let remedy = Target.isName(name) ? "scout target add \(name) ADDRESS" : "scout target add NAME ADDRESS"
+        let hint = known.isEmpty ? remedy : "known: \(known)"
         return ScoutError(.usage, "no target '\(name)'", hint: hint)
     }
 
-    private func lines() throws(ScoutError) -> [String] {
-        let bytes = try File.read(path) ?? []
-        var lines = String(decoding: bytes, as: UTF8.self)
-            .split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
-        while lines.last?.isEmpty == true { lines.removeLast() }
-        return lines
-    }
-
-    private func save(_ lines: [String], check: (Configuration) -> Bool) throws(ScoutError) {
-        let text = lines.joined(separator: "\n") + "\n"
-        guard check(try Configuration.parse(text, path: path)) else {
-            throw ScoutError(.badData, "\(path): this change would alter more than it should", hint: "edit it by hand")
-        }
-        let directory = path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
-        if !directory.isEmpty, access(directory, F_OK) != 0 { try File.makePrivateDirectory(directory) }
-        try File.replace(path, with: text.utf8)
-    }
-
-    /// The key stands before the first table, as TOML wants of a key of the whole document.
-    private static func setDefault(_ name: String?, in lines: inout [String]) {
-        let firstTable = lines.firstIndex { bare($0).hasPrefix("[") } ?? lines.endIndex
-        let place = lines[..<firstTable].firstIndex { bare($0).hasPrefix("default-target") }
-        if let place { lines.remove(at: place) }
-        if let name { lines.insert("default-target = \(quote(name))", at: place ?? 0) }
-    }
-
-    private static func bare(_ line: String) -> String {
-        String(line.drop { $0 == " " || $0 == "\t" }.prefix { $0 != "#" }.reversed().drop { $0 == " " }.reversed())
-    }
+    private static let defaultKey = "default-target"
 
     /// A basic string of TOML.
     private static func quote(_ text: String) -> String {
@@ -117,4 +88,79 @@ public struct ConfigurationFile: Sendable {
         }
         return result + "\""
     }
+}
+
+/// A change on its way: what the file holds, nobody else's hand on it until this is gone.
+private struct Change {
+    /// The file that is written: where links lead to.
+    private let file: String
+    private let path: String
+    private let lock: DirectoryLock
+    /// What it holds.
+    let old: Configuration
+    /// What it will hold.
+    var text: ConfigurationText
+
+    /// Waits for the file.
+    ///
+    /// - Throws: `ScoutError`: `busy` where another holds it for ten seconds, `badData` where it can't be read as settings.
+    init(_ path: String) throws(ScoutError) {
+        self.path = path
+        file = try File.followingLinks(path)
+        let directory = File.directory(of: file)
+        if access(directory, F_OK) != 0 { try File.makePrivateDirectory(directory) }
+        lock = try DirectoryLock(directory, for: path)
+        text = try ConfigurationText(try File.read(file) ?? [], path: path)
+        old = try Configuration.parse(text, path: path)
+    }
+
+    /// Reads the result back, and replaces the file.
+    ///
+    /// - Parameter isMeant: whether the settings before and after differ in what was asked for, and in nothing else.
+    func save(_ isMeant: (Configuration, Configuration) -> Bool) throws(ScoutError) {
+        guard isMeant(old, try Configuration.parse(text, path: path)) else {
+            throw ScoutError(.badData, "\(path): this change would alter more than it should", hint: "edit it by hand")
+        }
+        var info = stat()
+        let exists = stat(file, &info) == 0
+        try File.replace(file, with: text.bytes, mode: exists ? info.st_mode & 0o777 : 0o600)
+        // Root, by sudo, leaves a user's file the user's.
+        if exists, info.st_uid != geteuid(), chown(file, info.st_uid, info.st_gid) != 0 {
+            throw ScoutError(.io, "\(file) is changed, but not its user's: \(String(cString: strerror(errno)))")
+        }
+        lock.release()
+    }
+}
+
+/// Keeps every other scout's hand off a directory's settings: the file itself is replaced, so it can't carry the lock.
+private final class DirectoryLock {
+    private let descriptor: CInt
+    private var isHeld = true
+
+    /// Waits up to ten seconds; the kernel ends the lock with its holder.
+    init(_ directory: String, for path: String) throws(ScoutError) {
+        descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            throw ScoutError(.cannotCreate, "\(directory): \(String(cString: strerror(errno)))")
+        }
+        let end = ContinuousClock.now + .seconds(10)
+        while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
+            guard errno == EWOULDBLOCK || errno == EINTR else {
+                throw ScoutError(.io, "\(path) can't be locked: \(String(cString: strerror(errno)))")
+            }
+            guard ContinuousClock.now < end else {
+                throw ScoutError(.busy, "another scout is changing \(path)", hint: "try again in a moment")
+            }
+            usleep(5000)
+        }
+    }
+
+    /// Called behind the last change, which keeps the object alive until then.
+    func release() {
+        // Only a directory's descriptor: closing has nothing to write that could fail.
+        if isHeld, descriptor >= 0 { close(descriptor) }
+        isHeld = false
+    }
+
+    deinit { release() }
 }

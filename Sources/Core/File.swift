@@ -35,6 +35,28 @@ public enum File {
         }
     }
 
+    /// The file that a path stands for: where symbolic links lead, whether or not something is there.
+    ///
+    /// - Throws: `ScoutError` (`io`) where they lead in a circle.
+    public static func followingLinks(_ path: String) throws(ScoutError) -> String {
+        var file = path
+        // As many as the kernel follows (path_resolution(7)).
+        for _ in 0...40 {
+            var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
+            let count = readlink(file, &buffer, buffer.count)
+            guard count > 0 else { return file }
+            let target = String(decoding: buffer.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            file = target.hasPrefix("/") ? target : directory(of: file) + "/" + target
+        }
+        throw ScoutError(.io, "\(path): \(String(cString: strerror(ELOOP)))")
+    }
+
+    /// The directory that a file lies in: all before the last slash.
+    static func directory(of path: String) -> String {
+        guard let slash = path.lastIndex(of: "/") else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+
     /// Reads a whole file of at most `limit` bytes.
     ///
     /// - Returns: `nil` where there is none.

@@ -30,4 +30,13 @@ public struct NetworkInterface: Hashable, Sendable {
         }
         return found
     }
+
+    /// Whether an interface can have this name, and rules can hold it as nothing else.
+    ///
+    /// The kernel (`dev_valid_name`) takes up to 15 bytes without a slash, a colon or a blank, other than `.` and `..`. Of
+    /// those, only letters, digits, `.`, `_` and `-` mean nothing to the tools that load rules: `+` and `*` are patterns.
+    public static func isName(_ text: String) -> Bool {
+        (1...15).contains(text.utf8.count) && text != "." && text != ".." && text.first != "-"
+            && text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "._-".contains($0)) }
+    }
 }

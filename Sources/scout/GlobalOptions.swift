@@ -27,6 +27,11 @@ struct GlobalOptions: ParsableArguments {
     var config: String?
 
     @Option(
+        help: ArgumentHelp("The private key to log in with, before the target's own.", valueName: "FILE"),
+        completion: .file())
+    var identity: String?
+
+    @Option(
         help: ArgumentHelp(
             "Accept an unknown host key, if this is its fingerprint.", valueName: "SHA256:…", visibility: .default))
     var acceptHostKey: String?
@@ -34,7 +39,9 @@ struct GlobalOptions: ParsableArguments {
 
 extension GlobalOptions {
     private static let flags: Set<String> = ["--json", "--verbose", "-v", "--quiet", "-q"]
-    private static let options: Set<String> = ["--target", "-t", "--topology", "--config", "--accept-host-key"]
+    private static let options: Set<String> = [
+        "--target", "-t", "--topology", "--config", "--identity", "--accept-host-key",
+    ]
 
     /// Moves global options that stand before a command to where the parser takes them, after it.
     ///

@@ -48,7 +48,13 @@ struct Invocation: Sendable {
         let here = ownTopology ?? .documented
         let text = options.target ?? environment["SCOUT_TARGET"]
         let isContainer = access(paths.sharedDirectory, F_OK) == 0 || here.isContainer(interfaces)
-        place = try Self.place(text, configuration, here, isContainer: isContainer)
+        let chosen = try Self.place(text, configuration, here, isContainer: isContainer)
+        if case .remote(var target) = chosen, let identity = options.identity {
+            target.identity = identity
+            place = .remote(target)
+        } else {
+            place = chosen
+        }
         if case .remote(let target) = place, options.topology == nil, let own = target.topology {
             topology = try configuration.topology(named: own)
         } else {

@@ -40,6 +40,54 @@ import Testing
         }
     }
 
+    @Test func twelveTargetsAddedAtOnceAreTwelve() async throws {
+        try await Workbench.with { bench in
+            let statuses = try await withThrowingTaskGroup(of: Int32.self) { group in
+                for number in 0..<12 {
+                    group.addTask { try await bench.scout("target", "add", "t\(number)", "10.1.0.2").status }
+                }
+                return try await group.reduce(into: [Int32]()) { $0.append($1) }
+            }
+            #expect(statuses == [Int32](repeating: 0, count: 12))
+            let rows = try await targets(bench)
+            #expect(Set(rows.map(\.name)) == Set((0..<12).map { "t\($0)" }))
+            #expect(rows.count { $0.isDefault } == 1)
+        }
+    }
+
+    @Test func settingsThatAnotherHoldsAreNotWaitedForWithoutEnd() async throws {
+        try await Workbench.with { bench in
+            async let held = bench.tool("flock")(bench.directory, "sleep", "12")
+            try await Task.sleep(for: .milliseconds(500))
+            let outcome = try await bench.scout("target", "add", "late", "10.1.0.2")
+            #expect(outcome.status == 75)
+            #expect(outcome.errors.contains("another scout is changing"))
+            _ = try await held
+        }
+    }
+
+    @Test func everyRemoteCommandTakesAnIdentity() async throws {
+        try await Workbench.with { bench in
+            for command in [
+                ["evidence"], ["ports"], ["release", "2000"], ["hash", "evidence0"],
+                ["acquire", "evidence0", bench.directory + "/x.dd"], ["serve", "nbd", "evidence0"],
+                ["exec", "--", "true"],
+            ] {
+                let options = ["--identity", "/nowhere/key", "--target", "root@127.0.0.1:1"]
+                let outcome = try await bench.scout.run(options + command)
+                #expect(outcome.status == 66, "\(command): \(outcome.errors)")
+                #expect(outcome.errors.contains("/nowhere/key"), "\(command): \(outcome.errors)")
+            }
+            let added = try await bench.scout("target", "add", "one", "127.0.0.1:1", "--identity", "/elsewhere/key")
+            #expect(added.status == 0, "\(added.errors)")
+            // The command line is above the target's own.
+            let own = try await bench.scout("ports", "-t", "one")
+            #expect(own.errors.contains("/elsewhere/key"))
+            let other = try await bench.scout("ports", "-t", "one", "--identity=/nowhere/key")
+            #expect(other.errors.contains("/nowhere/key"))
+        }
+    }
+
     @Test func globalOptionsMayStandBeforeTheCommand() async throws {
         try await Workbench.with { bench in
             let before = try await bench.scout("--json", "--topology", "bench", "ports")

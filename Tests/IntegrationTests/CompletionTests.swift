@@ -140,7 +140,8 @@ import Testing
     private func remember(_ bench: Workbench, _ target: String, _ names: [String]) throws {
         var options = GlobalOptions()
         (options.json, options.quiet, options.verbose) = (false, true, false)
-        (options.target, options.topology, options.config, options.acceptHostKey) = (target, nil, nil, nil)
+        (options.target, options.topology, options.config) = (target, nil, nil)
+        (options.identity, options.acceptHostKey) = (nil, nil)
         let devices = names.map {
             EvidenceReport.Device(
                 name: $0, path: "/dev/host/\($0)", sizeBytes: 1 << 20, readOnly: true, partitions: [], exportedOn: [])

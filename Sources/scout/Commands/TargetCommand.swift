@@ -9,12 +9,12 @@ struct TargetCommand: ParsableCommand {
         subcommands: [Add.self, List.self, Show.self, Use.self, Remove.self])
 
     struct Add: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Add a scout; the first becomes the default.")
+        static let configuration = CommandConfiguration(
+            abstract: "Add a scout; the first becomes the default.",
+            discussion: "--identity and --topology are remembered with it.")
         @Argument(help: ArgumentHelp("What to call it.", valueName: "NAME")) var name: String
         @Argument(help: ArgumentHelp("Where its container answers.", valueName: "[USER@]ADDR[:PORT]"))
         var address: String
-        @Option(help: ArgumentHelp("The private key for it.", valueName: "FILE"), completion: .file())
-        var identity: String?
         @OptionGroup var global: GlobalOptions
 
         func validate() throws {
@@ -25,7 +25,7 @@ struct TargetCommand: ParsableCommand {
             let invocation = try Invocation(global)
             guard let address = Address(address) else { return }
             if let topology = global.topology { _ = try invocation.configuration.topology(named: topology) }
-            let target = Target(name: name, address: address, identity: identity, topology: global.topology)
+            let target = Target(name: name, address: address, identity: global.identity, topology: global.topology)
             try ConfigurationFile(invocation.paths.configurationFile).add(target)
             let added = try Invocation(global)
             try added.output.result(TargetsReport(added.configuration, only: name)) { ["added \(name): \(address)"] }

@@ -70,6 +70,7 @@ struct Candidates: Sendable {
         options.target = context.target
         options.topology = context.topology
         options.config = context.config.map(Paths(environment: environment).expand)
+        options.identity = nil
         options.acceptHostKey = nil
         return try? Invocation(options, environment: environment)
     }

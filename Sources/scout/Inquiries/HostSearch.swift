@@ -64,7 +64,9 @@ struct HostSearch: Sendable {
             return Trouble(
                 "\(said): nobody on the VPN has this address, but the same scout, by its host key, answers at \(other): its VPN "
                     + "address has changed", .expert,
-                "scout target remove \(doctor.target.name); scout target add \(doctor.target.name) \(other)")
+                doctor.invocation.configuration.targets[doctor.target.name] != nil
+                    ? "scout target remove \(doctor.target.name); scout target add \(doctor.target.name) \(other)"
+                    : "name the new address: --target \(other)")
         }
         return Trouble(
             "\(said), and nobody else on the VPN is this scout: the LiveOS is off, or its VPN process is dead", .owner,
