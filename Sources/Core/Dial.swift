@@ -43,6 +43,7 @@ public enum Dial {
     /// Blocks the calling thread.
     public static func prepare(_ host: String, deadline: Duration) throws(ScoutError) {
         try permit(host)
+        try checkZone(host)
         _ = try NameLookup.targets(host: host, port: 0, deadline: deadline)
     }
 
@@ -59,6 +60,7 @@ public enum Dial {
     /// Blocks the calling thread until the deadline at the most. The C functions are `getaddrinfo` and `connect`.
     public static func tcp(host: String, port: UInt16, deadline: Duration) throws(ScoutError) -> CInt {
         try permit(host)
+        try checkZone(host)
         let end = ContinuousClock.now + deadline
         let targets = try NameLookup.targets(host: host, port: port, deadline: deadline)
         var failure = ETIMEDOUT
@@ -71,6 +73,21 @@ public enum Dial {
             }
         }
         throw unreachable(host: host, port: port, code: failure, deadline: deadline)
+    }
+
+    /// A link-local address is one on every link, so the link has to be named, by a name that there is.
+    private static func checkZone(_ host: String) throws(ScoutError) {
+        guard let address = IPAddress(host) else { return }
+        if let zone = address.zone, address.zoneIndex == 0 {
+            throw ScoutError(
+                .unreachable, "\(host): this machine has no interface \(zone)",
+                hint: "ip -6 address shows its interfaces")
+        }
+        if address.isLinkLocal, address.zone == nil {
+            throw ScoutError(
+                .unreachable, "\(host) is a link-local address: it needs the interface behind a %",
+                hint: "for example [\(host)%tap0]; ip -6 address shows the interfaces")
+        }
     }
 
     private struct Failure: Error { let rawValue: CInt }

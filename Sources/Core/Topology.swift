@@ -67,12 +67,12 @@ public struct Topology: Hashable, Sendable {
     /// The URI of an export as a client dials it (NBD URI specification).
     ///
     /// - Parameters:
-    ///   - host: the address to dial.
+    ///   - host: the address to dial; the `%` before a zone is written as `%25` (RFC 6874).
     ///   - port: the TCP port.
     ///   - name: the export's name, of letters, digits, `.`, `_` and `-`.
     ///   - user: who the pre-shared key belongs to; `nil` is plain NBD.
     public static func exportURI(host: String, port: UInt16, name: String, user: String?) -> String {
-        let bracketed = host.contains(":") ? "[\(host)]" : host
+        let bracketed = host.contains(":") ? "[\(host.replacing("%", with: "%25"))]" : host
         return user.map { "nbds://\($0)@\(bracketed):\(port)/\(name)" } ?? "nbd://\(bracketed):\(port)/\(name)"
     }
 }

@@ -75,15 +75,19 @@ public struct NBDURI: Hashable, Sendable {
     }
 
     private static func tcp(_ place: Substring, of text: String) throws(NBDError) -> Transport {
-        let host: Substring
+        var host: Substring
         let tail: Substring
+        var zone = ""
         if place.first == "[" {
             guard let end = place.firstIndex(of: "]") else { throw malformed(text, "an unclosed '['") }
             host = place[place.index(after: place.startIndex)..<end]
             tail = place[place.index(after: end)...]
-            guard host.allSatisfy({ $0.isHexDigit || $0 == ":" || $0 == "." }) else {
+            let address = host.prefix { $0 != "%" }
+            guard address.allSatisfy({ $0.isHexDigit || $0 == ":" || $0 == "." }) else {
                 throw malformed(text, "no IPv6 address in brackets")
             }
+            zone = try Self.zone(host.dropFirst(address.count), of: text)
+            host = address
         } else {
             host = place.prefix { $0 != ":" }
             tail = place.dropFirst(host.count)
@@ -92,10 +96,20 @@ public struct NBDURI: Hashable, Sendable {
             }
         }
         guard !host.isEmpty else { throw malformed(text, "no host") }
-        if tail.isEmpty { return .tcp(host: String(host), port: 10809) }
+        if tail.isEmpty { return .tcp(host: host + zone, port: 10809) }
         guard tail.first == ":", tail.dropFirst().allSatisfy(\.isNumber), let port = UInt16(tail.dropFirst()), port > 0
         else { throw malformed(text, "no port number after the host") }
-        return .tcp(host: String(host), port: port)
+        return .tcp(host: host + zone, port: port)
+    }
+
+    /// The zone behind an address in brackets, `%25eth0` in a URI (RFC 6874) and `%eth0` for the system.
+    private static func zone(_ part: Substring, of text: String) throws(NBDError) -> String {
+        if part.isEmpty { return "" }
+        let name = part.dropFirst(3)
+        guard part.hasPrefix("%25"), !name.isEmpty,
+            name.allSatisfy({ $0.isLetter || $0.isNumber || "._-".contains($0) })
+        else { throw malformed(text, "a zone that is not written as %25 and the interface's name") }
+        return "%" + name
     }
 
     private static func query(_ text: Substring, of uri: String) throws(NBDError) -> [String: String] {

@@ -19,14 +19,66 @@ extension Session {
         ssh_set_counters(handle, counter, nil)
         try configure(handle)
 
-        try await complete(operation, within: deadline) {
-            hasBegun = true
-            return ssh_connect($0)
+        let said = try await takeTextBeforeIdentification(operation, within: deadline)
+        do {
+            try await complete(operation, within: deadline) {
+                hasBegun = true
+                return ssh_connect($0)
+            }
+        } catch let error as SSHError where !said.isEmpty && serverBanner == nil {
+            // A server that is full or bars us says so before it closes; one that says only this speaks no SSH.
+            let kind = error.kind == .deadline ? SSHError.Kind.protocolFailure : error.kind
+            throw SSHError(kind, operation, code: error.code, "\(error.message); the server said \"\(said)\"")
         }
         // libssh has set the socket to blocking, although it only ever writes after POLLOUT: a peer that stops reading
         // would hold the thread in `send` until all of libssh's buffer had gone.
         let flags = fcntl(socket, F_GETFL)
         guard flags >= 0, fcntl(socket, F_SETFL, flags | O_NONBLOCK) == 0 else { throw SSHError.local(operation) }
+    }
+
+    /// More than a server says in earnest, and no more than a hostile one may.
+    private static var longestText: Int { 1 << 16 }
+    /// How long the server may take to begin; then libssh goes on, and tells it who we are.
+    private static var quiet: Duration { .seconds(2) }
+
+    /// Takes the lines that a server may send before its identification (RFC 4253, section 4.2) off the socket, where
+    /// libssh takes but lines of 255 bytes.
+    ///
+    /// - Returns: the end of what they say.
+    /// - Throws: `SSHError` (`protocolFailure`) where there is no end to them; `CancellationError`.
+    private func takeTextBeforeIdentification(_ operation: String, within deadline: Duration) async throws -> String {
+        let mark = Array("SSH-".utf8)
+        let end = awake() + min(deadline, Self.quiet)
+        var text: [UInt8] = []
+        while true {
+            var bytes = [UInt8](repeating: 0, count: 4096)
+            let count = recv(socket, &bytes, bytes.count, CInt(MSG_PEEK | MSG_DONTWAIT))
+            // The end of the connection is libssh's to report.
+            if count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR) { break }
+            let seen = bytes.prefix(max(count, 0))
+            let isAtStart = text.isEmpty || text.last == 10
+            if isAtStart, seen.starts(with: mark) { break }
+            let mayBecome = isAtStart && seen.count < mark.count && mark.starts(with: seen)
+            if seen.isEmpty || mayBecome {
+                let left = end - awake()
+                if left <= .zero { break }
+                if seen.isEmpty {
+                    try await wait(after: progress, for: [.readable(socket)], until: .now + left)
+                } else {
+                    try await Task.sleep(for: .milliseconds(10))
+                }
+                continue
+            }
+            // To the end of the line, or all where it has none yet.
+            let line = seen.prefix(through: seen.firstIndex(of: 10) ?? seen.endIndex - 1)
+            let taken = recv(socket, &bytes, line.count, CInt(MSG_DONTWAIT))
+            text += bytes.prefix(max(taken, 0))
+            guard text.count <= Self.longestText else {
+                throw SSHError(.protocolFailure, operation, "the server talks without end and is no SSH server")
+            }
+        }
+        let lines = String(decoding: text.suffix(400), as: UTF8.self).split { $0.isNewline }
+        return lines.joined(separator: " ")
     }
 
     private func configure(_ handle: ssh_session) throws(SSHError) {

@@ -100,7 +100,11 @@ extension Session {
     ///   call that failed without a byte from the peer failed on the socket, the others on what the peer said.
     func error(_ operation: String, _ handle: ssh_session, receivedBefore: UInt64) -> SSHError {
         let code = ssh_get_error_code(UnsafeMutableRawPointer(handle))
-        let text = ssh_get_error(UnsafeMutableRawPointer(handle)).map { String(cString: $0) } ?? ""
+        let said = ssh_get_error(UnsafeMutableRawPointer(handle)).map { String(cString: $0) } ?? ""
+        let isOver = ssh_is_connected(handle) == 0
+        // libssh has no word for some of its failures.
+        let text =
+            said.isEmpty ? (isOver ? "the connection is over" : "libssh failed") + ", and no reason is given" : said
         if ssh_is_connected(handle) != 0 {
             let isDenial = code == CInt(SSH_REQUEST_DENIED.rawValue)
             return SSHError(isDenial ? .denied : .protocolFailure, operation, code: code, text)
@@ -112,8 +116,19 @@ extension Session {
         } else {
             kind = counter.pointee.in_bytes == receivedBefore ? .linkLost : .protocolFailure
         }
-        fail(SSHError(kind, operation, code: code, text))
-        return over(operation) ?? SSHError(kind, operation, code: code, text)
+        let message = kind == .disconnected ? Self.goodbye(text) : text
+        fail(SSHError(kind, operation, code: code, message))
+        return over(operation) ?? SSHError(kind, operation, code: code, message)
+    }
+
+    /// What the server said when it ended the connection (RFC 4253, section 11.1), out of libssh's
+    /// `Received SSH_MSG_DISCONNECT: 2:text`. The words are the server's, control characters included.
+    private static func goodbye(_ text: String) -> String {
+        let parts = text.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
+        guard parts.count == 3 else { return text }
+        let number = parts[1].drop { $0 == " " }
+        let words = parts[2].isEmpty || parts[2] == "no error" ? "without a word" : "saying \"\(parts[2])\""
+        return "the server ended the connection \(words) (reason \(number))"
     }
 
     /// Ends the session with a reason, the first one given, and wakes everyone.

@@ -107,7 +107,8 @@ public struct RemoteContainer: Container {
     static func missing(on host: String) -> ScoutError {
         ScoutError(
             .unreachable, "scout is not installed in the container at \(host)",
-            hint: "scp \"$(command -v scout)\" root@\(host):/usr/local/bin/ && ssh root@\(host) "
+            hint:
+                "scp \"$(command -v scout)\" root@\(host.contains(":") ? "[\(host)]" : host):/usr/local/bin/ && ssh root@\(host) "
                 + "apt-get install -y nbdkit libnbd0 libssh-4")
     }
 }

@@ -52,4 +52,13 @@ import Testing
         #expect(failure?.message.contains("did not answer") == true)
         #expect(ContinuousClock.now - start < .seconds(3))
     }
+
+    @Test(arguments: ["fe80::1", "fe80::1%nothing-here"])
+    func aLinkLocalAddressNeedsAnInterfaceThatThereIs(host: String) throws {
+        setenv("SCOUT_DIAL_ONLY", "127.0.0.0/8,::1,fe80::/10", 1)
+        defer { setenv("SCOUT_DIAL_ONLY", "127.0.0.0/8,::1", 1) }
+        let error = #expect(throws: ScoutError.self) { try Dial.tcp(host: host, port: 1, deadline: .seconds(1)) }
+        #expect(error?.code == .unreachable && error?.message.contains("interface") == true)
+        #expect(error?.hint?.contains("ip -6 address") == true)
+    }
 }

@@ -1,4 +1,5 @@
 import Core
+import Glibc
 import Testing
 
 @Suite struct IPAddressTests {
@@ -27,5 +28,25 @@ import Testing
     @Test(arguments: ["10.1.0.3", "fe80::1", "10.1.0.0/24", "::1"])
     func descriptionReadsBack(text: String) {
         #expect(CIDR(text)?.description == text)
+    }
+
+    @Test func aZoneIsKeptAndIsNoPartOfTheAddress() throws {
+        let address = try #require(IPAddress("fe80::1%lo"))
+        #expect(address.description == "fe80::1%lo")
+        #expect(address == IPAddress("fe80::1") && address.isLinkLocal)
+        #expect(address.zoneIndex == if_nametoindex("lo") && address.zoneIndex != 0)
+        let scope = address.withSocketAddress(port: 1) { pointer, _ in
+            UnsafeRawPointer(pointer).loadUnaligned(as: sockaddr_in6.self).sin6_scope_id
+        }
+        #expect(scope == address.zoneIndex)
+        let read = address.withSocketAddress(port: 1) { pointer, _ in IPAddress(pointer) }
+        #expect(read?.description == "fe80::1%lo")
+        #expect(IPAddress("fe80::1%nothing-here")?.zoneIndex == 0)
+        #expect(CIDR("fe80::1%lo")?.description == "fe80::1")
+    }
+
+    @Test(arguments: ["fe80::1%", "127.0.0.1%lo", "%lo"])
+    func aZoneOfNothingIsNoAddress(text: String) {
+        #expect(IPAddress(text) == nil)
     }
 }

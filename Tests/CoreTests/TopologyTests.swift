@@ -21,4 +21,11 @@ import Testing
         #expect(Topology.detect(on: [lo, try interface("host0", "10.3.0.2")]) == .since2021)
         #expect(Topology.detect(on: [lo, try interface("ve-container", "10.3.0.1")]) == .since2021)
     }
+
+    @Test func aZoneStandsInAURIAsTheStandardHasIt() {
+        #expect(
+            Topology.exportURI(host: "fe80::1%ve-container", port: 2000, name: "e", user: "scout")
+                == "nbds://scout@[fe80::1%25ve-container]:2000/e")
+        #expect(Topology.exportURI(host: "::1", port: 2000, name: "e", user: nil) == "nbd://[::1]:2000/e")
+    }
 }

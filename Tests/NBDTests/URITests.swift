@@ -27,9 +27,15 @@ import Testing
         "nbd://host:/", "nbd://host:0/", "nbd://host:70000/", "nbd://host:+1/", "nbd://ho st/", "nbd://%31%32/",
         "nbd://host/?socket=/tmp/s", "nbd+unix:///x", "nbd+unix://host/x?socket=/s", "nbd://[::1/", "nbd://[evil]/",
         "nbd://host/x#y", "nbd://host/%zz", "nbd://host/%00", "nbd://host/?tls-certificates=/etc", "NBD://host/",
+        "nbd://[fe80::1%eth0]/", "nbd://[fe80::1%25]/", "nbd://[fe80::1%25a%20b]/", "nbd://[%25eth0/",
         "nbd+unix:///?socket=/a&socket=/b", "nbd+unix:///?socket=/a;socket=/b",
     ])
     func refusesWhatIsNotPlain(text: String) {
         #expect { try NBDURI(text) } throws: { ($0 as? NBDError)?.kind == .usage }
+    }
+
+    @Test func aZoneIsWrittenWithItsPercentSignEscaped() throws {
+        let uri = try NBDURI("nbd://[fe80::1%25ve-container]:2000/x")
+        #expect(uri.transport == .tcp(host: "fe80::1%ve-container", port: 2000))
     }
 }

@@ -131,4 +131,60 @@ import Testing
             }
         }
     }
+
+    @Test func textBeforeTheIdentificationIsNoObstacle() async throws {
+        try await OpenSSHServer.with { server in
+            let text = "Hello from the gateway\r\n" + String(repeating: "long ", count: 900) + "\nSS\n\n"
+            let relay = try StallingRelay(to: server, saying: text)
+            defer { relay.end() }
+            let session = try await server.login(over: relay.client)
+            #expect(try await session.run("echo in", deadline: .seconds(20)).stdout == Array("in\n".utf8))
+        }
+    }
+
+    @Test func aServerThatTalksAndHangsUpIsQuoted() async throws {
+        let (listener, port) = OpenSSHServer.listen("127.63.0.6")
+        defer { close(listener) }
+        let client = try OpenSSHServer.dial("127.63.0.6", port)
+        let peer = accept(listener, nil, nil)
+        write(peer, "Exceeded MaxStartups\r\n", 22)
+        close(peer)
+        let error = await failure { try await connect(client, "127.63.0.6", port) }
+        #expect(error?.message.contains("the server said \"Exceeded MaxStartups\"") == true)
+    }
+
+    @Test func aServerThatTalksWithoutEndIsNoSSHServer() async throws {
+        let (listener, port) = OpenSSHServer.listen("127.63.0.7")
+        defer { close(listener) }
+        let client = try OpenSSHServer.dial("127.63.0.7", port)
+        let peer = accept(listener, nil, nil)
+        Thread.detach {
+            let line = String(repeating: "y", count: 4000) + "\n"
+            while send(peer, line, line.utf8.count, CInt(MSG_NOSIGNAL)) > 0 {}
+            close(peer)
+        }
+        let began = ContinuousClock.now
+        let error = await failure { try await connect(client, "127.63.0.7", port) }
+        #expect(error?.kind == .protocolFailure && error?.message.contains("talks without end") == true)
+        #expect(ContinuousClock.now - began < .seconds(9))
+    }
+
+    @Test func aDisconnectSaysWhatTheServerSaid() async throws {
+        let directory = try OpenSSHServer.makeDirectory()
+        defer { _ = try? OpenSSHServer.run("rm", "-r", directory) }
+        try OpenSSHServer.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", directory + "/key")
+        let server = ScriptedServer("127.63.0.8", hostKey: directory + "/key", .disconnects("Come: back later"))
+        let session = try await connect(OpenSSHServer.dial(server.address, server.port), "scout_7%x", server.port)
+        let error = await failure {
+            try await session.authenticate(with: [.password], deadline: .seconds(10)) { _, _ in "x" }
+        }
+        #expect(error?.kind == .disconnected, "\(error?.description ?? "no error")")
+        #expect(error?.message.contains("saying \"Come: back later\"") == true, "\(error?.message ?? "")")
+    }
+
+    private func connect(_ socket: CInt, _ host: String, _ port: UInt16) async throws -> Session {
+        try await Session.connect(
+            socket: socket, host: host, port: port, user: "root",
+            knownHosts: KnownHosts(own: "/nonexistent/known_hosts", others: []), deadline: .seconds(10))
+    }
 }

@@ -11,7 +11,8 @@ final class StallingRelay: Sendable {
     private let isStalled = Atomic(false)
     private let isOver = Atomic(false)
 
-    init(to server: OpenSSHServer) throws {
+    /// - Parameter text: what the relay says before the server does.
+    init(to server: OpenSSHServer, saying text: String = "") throws {
         let (listener, port) = OpenSSHServer.listen(server.address)
         var size: CInt = 4096
         setsockopt(listener, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<CInt>.size))
@@ -20,6 +21,8 @@ final class StallingRelay: Sendable {
         let inner = accept(listener, nil, nil)
         close(listener)
         near.store(inner, ordering: .sequentiallyConsistent)
+        // Smaller than the buffers on the way.
+        write(inner, text, text.utf8.count)
         let outer = try server.dial()
         Thread.detach { [self] in
             relay(inner, outer)

@@ -71,13 +71,13 @@ struct Doctor: Sendable {
     private func checkHost() async throws {
         let start = ContinuousClock.now
         do {
-            let words = try await Greeting.read(host: host, port: sshPort, deadline: .seconds(5))
-            let banner = String(decoding: words.prefix { $0 >= 32 }, as: UTF8.self)
-            guard banner.hasPrefix("SSH-") else {
+            let greeting = try await Greeting.ssh(host: host, port: sshPort, deadline: .seconds(5))
+            guard let banner = greeting.identification else {
                 throw Trouble(
-                    words.isEmpty
+                    greeting.text.isEmpty
                         ? "\(host) port \(sshPort) accepts the connection, and no SSH server speaks"
-                        : "\(host) port \(sshPort) is no SSH server", .owner, "look at sshd in the container")
+                        : "\(host) port \(sshPort) is no SSH server: it says \"\(greeting.text.prefix(200))\"", .owner,
+                    "look at sshd in the container")
             }
             await protocolBook.note(.host, true, "\(host) port \(sshPort) answers: \(banner)", since: start)
         } catch let error as Trouble {

@@ -83,8 +83,11 @@ struct InnerDoctor: Sendable {
         await book.note(.hostKey, true, "not needed inside the container", since: start)
         _ = try await book.step(.sshAuth) { () -> (Bool, String) in
             do throws(ScoutError) {
-                _ = try await Greeting.read(
+                let greeting = try await Greeting.ssh(
                     host: topology.containerAddress, port: topology.sshPort, deadline: .seconds(3))
+                guard greeting.identification != nil else {
+                    throw ScoutError(.unreachable, "port \(topology.sshPort) answers, but does not speak SSH")
+                }
                 return (true, "the container's sshd answers on port \(topology.sshPort)")
             } catch {
                 throw Trouble(
