@@ -68,9 +68,8 @@ enum NameLookup {
         }
 
         func wait(_ deadline: Duration) -> Result<[Target], ScoutError>? {
-            guard isThere.wait(timeout: .now() + .milliseconds(Int(deadline.pollTimeout))) == .success else {
-                return nil
-            }
+            // Late is no failure where the answer is there: this process may have been stopped meanwhile.
+            _ = isThere.wait(timeout: .now() + .milliseconds(Int(deadline.pollTimeout)))
             return result.withLock { $0 }
         }
     }

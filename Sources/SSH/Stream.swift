@@ -1,3 +1,4 @@
+import CLibSSH
 import Glibc
 
 /// A descriptor of the caller's, read or written without ever blocking the session's thread.

@@ -82,8 +82,11 @@ private final class Pipe: Sendable {
         while line.count < 1 << 20 {
             var ready = pollfd(fd: readEnd, events: Int16(POLLIN), revents: 0)
             let left = end - .now
-            guard left > .zero else { return nil }
-            guard poll(&ready, 1, left.pollTimeout) > 0 else { continue }
+            // Asked also when the time is over: what came while this process was stopped has come in time.
+            guard poll(&ready, 1, left.pollTimeout) > 0 else {
+                if left <= .zero { return nil }
+                continue
+            }
             let count = read(readEnd, &piece, piece.count)
             if count <= 0 { return line }
             line += piece[..<count]

@@ -67,17 +67,28 @@ struct InnerDoctor: Sendable {
 
     private func checkContainer() async throws {
         let topology = invocation.topology
-        _ = try await book.step(.host) { () -> (Bool, String) in
-            // Whatever it answers, it has to tell its hardware address for that.
-            _ = try? await Greeting.read(
-                host: topology.hostContainerAddress, port: topology.hostControlPort, deadline: .seconds(1)
-            ) { _ in true }
-            if let host = IPAddress(topology.hostContainerAddress), Route.neighbourAnswers(host) == false {
-                throw Trouble(
-                    "the host does not answer at \(topology.hostContainerAddress)", .owner,
-                    "look at \(topology.containerInterface) on the LiveOS")
+        let begun = ContinuousClock.now
+        let address = topology.hostContainerAddress
+        var silence: String?
+        do throws(ScoutError) {
+            _ = try await Greeting.read(host: address, port: topology.hostControlPort, deadline: .seconds(1)) { _ in
+                true
             }
-            return (true, "\(topology.hostContainerAddress) is there")
+        } catch {
+            silence = error.message
+        }
+        // Whatever it answers, it has to tell its hardware address for that.
+        switch IPAddress(address).flatMap({ Route.neighbourAnswers($0) }) {
+        case false:
+            throw await book.fail(
+                .host,
+                Trouble(
+                    "the host does not answer at \(address)", .owner,
+                    "look at \(topology.containerInterface) on the LiveOS"), since: begun)
+        case nil where silence != nil:
+            await book.note(
+                .host, nil, "no hardware address to go by, and \(silence ?? "no answer")", since: begun)
+        default: await book.note(.host, true, "\(address) is there", since: begun)
         }
         let start = ContinuousClock.now
         await book.note(.hostKey, true, "not needed inside the container", since: start)

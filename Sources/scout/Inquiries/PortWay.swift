@@ -81,12 +81,11 @@ struct PortWay: Sendable {
         let reach = await Reach.test(row, at: host, nonce: nonce, deadline: .seconds(5))
         switch reach.verdict {
         case .open: return .proven(reach.reason)
-        case .unknown where row.state == .foreign: return .notKnown(reach.reason)
         case .unknown where row.state == .leased && reach.isTurnedAway:
             throw Trouble(
                 reach.reason, .expert,
                 "release it and serve it with --allow for this address; scout ports shows who is allowed")
-        case .unknown: throw Trouble(reach.reason, .expert, "try again")
+        case .unknown: return .notKnown(reach.reason)
         case .closed:
             throw Trouble(
                 "a connection to \(host) port \(row.port) does not reach the container: \(reach.reason)", .owner,

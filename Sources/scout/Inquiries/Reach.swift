@@ -51,7 +51,7 @@ struct Reach: Sendable {
             return Reach(.closed, "it leads to port \(parts[2].filter(\.isNumber)) of the container")
         }
         return words.isEmpty
-            ? Reach(.closed, "somebody else accepts the connection and says nothing")
+            ? Reach(.unknown, "somebody accepts the connection and does not tell the nonce")
             : Reach(.closed, "somebody else answers, not the container")
     }
 
