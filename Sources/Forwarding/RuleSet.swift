@@ -19,7 +19,7 @@ public struct RuleSet: Sendable {
     }
 
     /// Which packets the rules see.
-    public enum Family: String, Hashable, Sendable {
+    public enum Family: String, Hashable, CaseIterable, Sendable {
         case ipv4
         case ipv6
     }

@@ -116,6 +116,9 @@ private struct SaveParser {
             rules.doubt("there are more than \(ListingLimits.tables) tables")
             return
         }
+        if rules.tables.contains(where: { $0.name == name }) {
+            rules.doubt("table \(name) stands twice in one listing")
+        }
         if !IPTablesWords.tables.contains(name) { rules.doubt("a table '\(name.prefix(40))' is not known") }
         table = Table(name: name)
     }
@@ -179,6 +182,10 @@ private struct SaveParser {
         guard table != nil, tokens.count >= 2, tokens[0].text == "-A" || tokens[0].text == "--append" else {
             return complain(line, number)
         }
+        if tokens.last?.isCut == true {
+            // A comment may hold the end of a line, and behind it what looks like rules.
+            rules.doubt("the quotes of line \(number) don't end on it")
+        }
         guard ruleCount < ListingLimits.rules else {
             return rules.doubt("there are more than \(ListingLimits.rules) rules")
         }
@@ -210,6 +217,8 @@ struct RuleToken {
     var text: String
     /// Whether it stood in quotes, and so is never an option.
     var isQuoted = false
+    /// Whether the line ended before the quotes did.
+    var isCut = false
 
     /// Splits a line at spaces, after the quoting of `xtables_save_string`: double quotes, with backslashes inside.
     static func split(_ line: ArraySlice<UInt8>) -> [RuleToken] {
@@ -242,7 +251,7 @@ struct RuleToken {
             }
         }
         if !word.isEmpty || quoted {
-            tokens.append(RuleToken(text: String(decoding: word, as: UTF8.self), isQuoted: quoted))
+            tokens.append(RuleToken(text: String(decoding: word, as: UTF8.self), isQuoted: quoted, isCut: inside))
         }
         return tokens
     }
