@@ -200,4 +200,51 @@ import Testing
         #expect(error?.message.contains("disk is full") == true)
         #expect(disk.names == ["filler", "image.dd.partial"])
     }
+
+    /// A disk that died: the kernel does not return from the call, and the user is not kept by it.
+    @Test(
+        .enabled(if: FaultyDisk.isAllowed, "user namespaces are not allowed here"),
+        arguments: [
+            "write:HANG:3", "fsync:HANG", "read:HANG", "rename2:HANG:2",
+        ])
+    func aDiskThatDoesNotAnswerHoldsNobody(fault: String) async throws {
+        let export = try await EvidenceExport(size: 8 << 20)
+        let disk = try FaultyDisk(faults: [fault])
+        let cancellation = try Cancellation()
+        let acquisition = export.acquisition(image: disk.path + "/x.dd")
+        let task = Task { try await acquisition.run(cancellation: cancellation) { _ in } }
+        try await Task.sleep(for: .milliseconds(800))
+        let start = ContinuousClock.now
+        cancellation.cancel()
+        let error = await scoutError { _ = try await task.value }
+        #expect(error?.code == .interrupted)
+        #expect(.now - start < .seconds(8))
+    }
+
+    /// Nobody speaks there for ten seconds; the user does not wait that long.
+    @Test func cancellingEndsTheDialAtOnce() async throws {
+        let directory = "/tmp/imaging-mute-" + String(UInt32.random(in: 0 ... .max), radix: 36)
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: false)
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        let path = directory + "/socket"
+        let program = """
+            import os, socket, time
+            s = socket.socket(socket.AF_UNIX); s.bind("\(path).new"); s.listen(4)
+            os.rename("\(path).new", "\(path)"); time.sleep(60)
+            """
+        let server = try Child(["python3", "-c", program])
+        try await eventually("the listener") { FileManager.default.fileExists(atPath: path) }
+        let cancellation = try Cancellation()
+        let acquisition = Acquisition(
+            uri: "nbd+unix:///?socket=\(path)", source: SourceDescription(name: "x", path: "x"),
+            image: directory + "/x.dd", hashes: [.md5])
+        let task = Task { try await acquisition.run(cancellation: cancellation) { _ in } }
+        try await Task.sleep(for: .milliseconds(300))
+        let start = ContinuousClock.now
+        cancellation.cancel()
+        #expect(await scoutError { _ = try await task.value }?.code == .interrupted)
+        #expect(.now - start < .seconds(2))
+        #expect(try FileManager.default.contentsOfDirectory(atPath: directory) == ["socket"])
+        server.kill()
+    }
 }

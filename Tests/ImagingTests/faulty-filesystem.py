@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """faulty-filesystem DIRECTORY [FAULT…] — a file system in memory, mounted on DIRECTORY, whose calls fail as they are told to.
 
-Each FAULT is OPERATION:ERRNO[:SKIP[:TIMES]]: after SKIP calls that succeed, TIMES calls (for ever by default) fail.
+Each FAULT is OPERATION:ERRNO[:SKIP[:TIMES]]: after SKIP calls that succeed, TIMES calls (for ever by default) fail. With HANG
+in place of an ERRNO they are never answered, as by a disk that died.
 Writes arrive late, out of the page cache, as on a disk or a network file system. `exclusive` stands for the two ways of
 giving a name that must not exist. Speaks the kernel's FUSE protocol (linux/fuse.h); prints "ready" when it is mounted.
 """
@@ -17,6 +18,7 @@ OPERATIONS = {
     30: "fsyncdir", 35: "create", 45: "rename2",
 }
 SILENT = {2, 36, 42}  # forget, interrupt, batch_forget: nobody waits for an answer
+HANG = -1
 WRITEBACK_CACHE, BIG_WRITES, MAX_PAGES = 1 << 16, 1 << 5, 1 << 22
 
 
@@ -28,7 +30,7 @@ class Failure(Exception):
 class Fault:
     def __init__(self, text):
         self.operation, code, *rest = text.split(":")
-        self.code = getattr(errno, code)
+        self.code = HANG if code == "HANG" else getattr(errno, code)
         self.skip = int(rest[0]) if rest else 0
         self.times = int(rest[1]) if len(rest) > 1 else -1
 
@@ -177,6 +179,8 @@ def main():
             code, result = 0, system.answer(opcode, node, request[40:])
         except Failure as failure:
             code, result = -failure.code, b""
+        if code == -HANG:
+            continue
         try:
             os.write(device, struct.pack("<IiQ", 16 + len(result), code, unique) + result)
         except OSError:
