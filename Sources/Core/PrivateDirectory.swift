@@ -102,6 +102,34 @@ public final class PrivateDirectory: Sendable {
         }
     }
 
+    /// Makes a file if it is missing, and locks it for this process, for as long as the descriptor or a copy of it is open.
+    ///
+    /// Who holds the lock may remove the file, so the one that was locked must still be the one that has the name.
+    ///
+    /// - Returns: the locked descriptor; `nil` where another process holds the lock.
+    /// - Throws: `ScoutError`: as ``open(_:_:mode:)``.
+    ///
+    /// The C function is `flock`.
+    public func takeLock(_ name: String) throws(ScoutError) -> CInt? {
+        for _ in 0..<3 {
+            guard let lock = try open(name, O_RDWR | O_CREAT) else {
+                throw ScoutError(.cannotCreate, "\(path) is no longer there")
+            }
+            var held = stat()
+            var named = stat()
+            if flock(lock, LOCK_EX | LOCK_NB) == 0, fstat(lock, &held) == 0,
+                fstatat(descriptor, name, &named, AT_SYMLINK_NOFOLLOW) == 0, held.st_ino == named.st_ino,
+                held.st_dev == named.st_dev
+            {
+                return lock
+            }
+            close(lock)
+            // Who looks whether it is held, or sweeps, holds it for a moment only.
+            usleep(1000)
+        }
+        return nil
+    }
+
     /// Removes a name, whatever it is; one that is not there is no failure.
     public func remove(_ name: String) {
         if unlinkat(descriptor, name, 0) != 0, errno == EISDIR { unlinkat(descriptor, name, AT_REMOVEDIR) }

@@ -118,17 +118,36 @@ private struct ExportKey {
     /// The file, readable by this user only.
     let path: String
 
-    init(in directory: String) throws(ScoutError) {
+    /// Held for as long as the key is needed: what nobody holds is a dead process's, and is removed by the next one.
+    private let lock: CInt
+    private let directory: PrivateDirectory
+    private let name: String
+
+    init(in path: String) throws(ScoutError) {
         digits = Self.random(bytes: 32)
         mark = Self.random(bytes: 3)
-        try File.makePrivateDirectory(directory)
-        path = "\(directory)/\(mark)-\(getpid()).psk"
-        try File.replace(path, with: "\(Self.user):\(digits)\n".utf8)
+        directory = try PrivateDirectory(path)
+        for old in directory.names() where old.hasSuffix(".psk") {
+            guard let found = try? directory.takeLock(old) else { continue }
+            directory.remove(old)
+            close(found)
+        }
+        name = "\(mark)-\(getpid()).psk"
+        self.path = "\(path)/\(name)"
+        guard let lock = try directory.takeLock(name) else {
+            throw ScoutError(.cannotCreate, "\(self.path) is in use")
+        }
+        self.lock = lock
+        guard Array("\(Self.user):\(digits)\n".utf8).withUnsafeBytes({ File.writeAll($0, to: lock) }) else {
+            let reason = String(cString: strerror(errno))
+            remove()
+            throw ScoutError(.io, "\(self.path): \(reason)")
+        }
     }
 
     func remove() {
-        // The directory is private to this user; a file that cannot be removed holds a key to an export that has ended.
-        unlink(path)
+        directory.remove(name)
+        close(lock)
     }
 
     private static func random(bytes: Int) -> String {

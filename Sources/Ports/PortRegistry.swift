@@ -36,32 +36,8 @@ public struct PortRegistry: Sendable {
     func exportPath(_ port: UInt16) -> String { "\(directory.path)/\(Self.export(port))" }
     func logPath(_ port: UInt16) -> String { "\(logs.path)/\(Self.log(port))" }
 
-    /// Locks a port for this process, unless another holds it.
-    ///
-    /// Who holds the lock may remove the lock file, so the one that was locked must still be the one that has the name.
-    ///
-    /// - Returns: the locked descriptor; `nil` where another process holds it.
-    /// - Throws: `ScoutError` where something else is in the place of the lock file, or it can't be made.
-    func takeLock(_ port: UInt16) throws(ScoutError) -> CInt? {
-        let name = Self.lock(port)
-        for _ in 0..<3 {
-            guard let lock = try directory.open(name, O_RDWR | O_CREAT) else {
-                throw ScoutError(.cannotCreate, "\(directory.path) is no longer there")
-            }
-            var held = stat()
-            var named = stat()
-            if flock(lock, LOCK_EX | LOCK_NB) == 0, fstat(lock, &held) == 0,
-                fstatat(directory.descriptor, name, &named, AT_SYMLINK_NOFOLLOW) == 0, held.st_ino == named.st_ino,
-                held.st_dev == named.st_dev
-            {
-                return lock
-            }
-            close(lock)
-            // Who sweeps holds it for a moment only.
-            usleep(1000)
-        }
-        return nil
-    }
+    /// Locks a port for this process; `nil` where another process holds it.
+    func takeLock(_ port: UInt16) throws(ScoutError) -> CInt? { try directory.takeLock(Self.lock(port)) }
 
     /// Removes what belongs to a lease that has ended, all but the lock and the log. Only for who holds the lock.
     func clear(_ port: UInt16) {

@@ -242,4 +242,46 @@ import Testing
             #expect(ContinuousClock.now - start < .seconds(10))
         }
     }
+
+    @Test func plantedRecordsOfAcquisitionsNeitherHangNorFool() async throws {
+        try await Workbench.with { bench in
+            #expect(try await bench.scout("status", "--target", "local").status == 0)
+            let directory = bench.directory + "/run/acquisitions"
+            #expect(mkfifo(directory + "/1.lock", 0o600) == 0 && mkfifo(directory + "/2.json", 0o600) == 0)
+            #expect(symlink("/etc/passwd", directory + "/3.lock") == 0)
+            let record = """
+                {"pid":4,"target":"t","source":"planted","image":"i","startedAt":"2026-01-01T00:00:00Z","phase":"reading",
+                "doneBytes":18446744073709551615,"totalBytes":0,"bytesPerSecond":18446744073709551615}
+                """
+            var held: [CInt] = []
+            for number in [2, 4, 5] {
+                if number != 2 { Workbench.write(Array(record.utf8), to: "\(directory)/\(number).json") }
+                let lock = open("\(directory)/\(number).lock", O_RDWR | O_CREAT, 0o600)
+                if number != 5, flock(lock, LOCK_EX) == 0 { held.append(lock) } else { close(lock) }
+            }
+            let start = ContinuousClock.now
+            let page = try await bench.scout("status", "--target", "local")
+            #expect(page.status == 0 && ContinuousClock.now - start < .seconds(5), "\(page.errors)")
+            // The one that is locked is shown, with numbers that no disk has; the dead one is gone.
+            #expect(page.output.split(separator: "\n").count { $0.contains("planted") } == 1)
+            #expect(access(directory + "/5.json", F_OK) != 0)
+            for lock in held { close(lock) }
+        }
+    }
+
+    @Test func theKeyOfADeadAcquisitionIsSwept() async throws {
+        try await Workbench.with { bench in
+            let directory = bench.directory + "/run/keys"
+            #expect(mkdir(bench.directory + "/run", 0o700) == 0 && mkdir(directory, 0o700) == 0)
+            Workbench.write(Array("scout:00\n".utf8), to: directory + "/dead-1.psk")
+            Workbench.write(Array("scout:00\n".utf8), to: directory + "/alive-1.psk")
+            let alive = open(directory + "/alive-1.psk", O_RDONLY)
+            #expect(flock(alive, LOCK_EX) == 0)
+            let image = bench.directory + "/x.dd"
+            let outcome = try await bench.scout("acquire", "evidence0", image, "--target", "local")
+            #expect(outcome.status == 0, "\(outcome.errors)")
+            #expect(try await bench.tool("ls")(directory).output == "alive-1.psk\n")
+            close(alive)
+        }
+    }
 }

@@ -21,23 +21,21 @@ struct RunningAcquisition: Codable, Sendable {
 
     private static func directory(_ paths: Paths) -> String { paths.runtimeDirectory + "/acquisitions" }
 
-    /// Those that run now. A record counts while its process holds the lock on it.
+    /// Those that run now. A record counts while its process holds the lock on it; those of the dead are removed.
     static func all(_ paths: Paths) -> [RunningAcquisition] {
-        let directory = directory(paths)
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
-        return names.filter { $0.hasSuffix(".lock") }.sorted().compactMap { name in
-            let lock = open("\(directory)/\(name)", O_RDONLY | O_CLOEXEC)
-            guard lock >= 0 else { return nil }
+        guard let directory = try? PrivateDirectory(directory(paths)) else { return [] }
+        return directory.names().filter { $0.hasSuffix(".lock") }.sorted().compactMap { name in
+            // What is no plain file of this user's is no record of ours.
+            guard let lock = try? directory.open(name, O_RDONLY) else { return nil }
             defer { close(lock) }
-            let record = "\(directory)/\(name.dropLast(5)).json"
+            let record = "\(name.dropLast(5)).json"
             guard flock(lock, LOCK_SH | LOCK_NB) != 0 else {
-                // Nobody holds it: what a killed process left behind.
-                unlink(record)
-                unlink("\(directory)/\(name)")
+                directory.remove(record)
+                directory.remove(name)
                 return nil
             }
-            let bytes = (try? File.read(record)).flatMap { $0 } ?? []
-            return try? JSON.decoder().decode(RunningAcquisition.self, from: Data(bytes))
+            guard let content = try? directory.read(record) else { return nil }
+            return try? JSON.decoder().decode(RunningAcquisition.self, from: Data(content))
         }
     }
 
@@ -48,18 +46,17 @@ struct RunningAcquisition: Codable, Sendable {
             var written = ContinuousClock.now - .seconds(10)
         }
 
+        private let directory: PrivateDirectory?
+        /// -1 where there is no record.
         private let lock: CInt
-        private let lockPath: String
-        private let path: String
+        private let name: String
         private let state: Mutex<State>
 
         init(_ content: RunningAcquisition, _ paths: Paths) {
-            let directory = RunningAcquisition.directory(paths)
-            try? File.makePrivateDirectory(directory)
-            lockPath = "\(directory)/\(content.pid).lock"
-            path = "\(directory)/\(content.pid).json"
-            lock = open(lockPath, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
-            if lock >= 0 { flock(lock, LOCK_EX | LOCK_NB) }
+            let opened = try? PrivateDirectory(RunningAcquisition.directory(paths))
+            directory = opened
+            name = "\(content.pid)"
+            lock = (try? opened?.takeLock("\(name).lock")) ?? -1
             state = Mutex(State(content: content))
         }
 
@@ -72,14 +69,17 @@ struct RunningAcquisition: Codable, Sendable {
                 state.content.doneBytes = progress.doneBytes
                 state.content.totalBytes = progress.totalBytes
                 state.content.bytesPerSecond = progress.bytesPerSecond
-                if let bytes = try? JSON.encoder().encode(state.content) { try? File.replace(path, with: bytes) }
+                // News for status; the acquisition goes on without.
+                if let bytes = try? JSON.encoder().encode(state.content) {
+                    try? directory?.replace("\(name).json", with: bytes)
+                }
             }
         }
 
         deinit {
             guard lock >= 0 else { return }
-            unlink(path)
-            unlink(lockPath)
+            directory?.remove("\(name).json")
+            directory?.remove("\(name).lock")
             close(lock)
         }
     }

@@ -19,7 +19,7 @@ enum Quantity {
 
     /// One digit after the point.
     static func tenths(_ value: Double) -> String {
-        let scaled = Int64((value * 10).rounded())
+        guard let scaled = Int64(exactly: (value * 10).rounded()) else { return "–" }
         return "\(scaled / 10).\(scaled % 10)"
     }
 
