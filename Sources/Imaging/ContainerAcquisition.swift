@@ -17,6 +17,14 @@ public struct ContainerAcquisition: Sendable {
         public init() {}
     }
 
+    /// What stays where this process ends before it has cleared up.
+    public struct Leftover: Sendable {
+        /// What, where, and until when.
+        public let text: String
+        /// The file with the export's key, on this machine.
+        public let keyFile: String
+    }
+
     /// How long an export outlives an expert who has gone without a word.
     private static let idleTimeout = Duration.seconds(600)
 
@@ -46,20 +54,28 @@ public struct ContainerAcquisition: Sendable {
     ///   - cancellation: ends the work early.
     ///   - progress: called about ten times a second, on a thread of its own.
     ///   - remark: told what the user should know and the result does not say.
+    ///   - leftover: told what would stay behind from now on; `nil` once nothing does.
     /// - Throws: `ScoutError`, as ``Acquisition/run(cancellation:progress:)`` and ``Container/serve(_:)``.
     public func run(
         source: String, files: ImageFiles, options: Options, cancellation: Cancellation,
-        progress: @escaping @Sendable (Progress) -> Void, remark: @Sendable (String) -> Void
+        progress: @escaping @Sendable (Progress) -> Void, remark: @Sendable (String) -> Void,
+        leftover: @Sendable (Leftover?) -> Void = { _ in }
     ) async throws -> Acquisition.Result {
         let device = try await container.evidence().devices.first { $0.name == source || $0.path == source }
+        try cancellation.check()
         let key = try ExportKey(in: keyDirectory)
-        defer { key.remove() }
+        defer {
+            key.remove()
+            leftover(nil)
+        }
         var request = NBDRequest(source: source)
         request.name = "\(Self.baseName(source))-\(key.mark)"
         request.tls = .psk
         request.presharedKey = key.digits
         request.idleTimeout = Self.idleTimeout
-        let lease = try await container.serve(request)
+        leftover(Leftover(text: staying(request.name, on: nil), keyFile: key.path))
+        let lease = try await serve(request)
+        leftover(Leftover(text: staying(lease.name, on: lease.port), keyFile: key.path))
         let outcome: Result<Acquisition.Result, any Error>
         do {
             let plain = Topology.exportURI(host: host, port: lease.port, name: lease.name, user: ExportKey.user)
@@ -73,6 +89,26 @@ public struct ContainerAcquisition: Sendable {
         }
         await release(lease, remark)
         return try outcome.get()
+    }
+
+    private func staying(_ name: String?, on port: UInt16?) -> String {
+        let minutes = Int(Self.idleTimeout / .seconds(60))
+        let place = port.map { "is still on port \($0)" } ?? "may be left"
+        return
+            "the export \(name ?? "") of \(target) \(place), and ends by itself after \(minutes) minutes without a client"
+    }
+
+    /// In a task of its own: half of an export would leave a port or a key behind, so it is made, and then released.
+    private func serve(_ request: NBDRequest) async throws -> LeaseReport {
+        let container = container
+        let served = await Task.detached { try await container.serve(request) }.result
+        if case .failure(let error) = served, let name = request.name, let error = error as? ScoutError,
+            [.unreachable, .protocolViolation, .interrupted].contains(error.code)
+        {
+            // Its answer is lost; the export may be there. Where it isn't, that is well.
+            _ = await Task.detached { try? await container.release(.name(name)) }.value
+        }
+        return try served.get()
     }
 
     /// In a task of its own: a release must not be cancelled with the work it cleans up after.

@@ -1,7 +1,7 @@
 import Glibc
 
 /// What a process does on a signal: a `sigaction` that can be compared by its handler.
-struct SignalAction: Sendable {
+public struct SignalAction: Sendable {
     private var action = sigaction()
 
     /// A handler that lets interrupted calls go on: `SA_RESTART`.
@@ -20,21 +20,25 @@ struct SignalAction: Sendable {
     static var ignored: SignalAction { SignalAction(rawHandler: 1) }
 
     /// What the process does on a signal now.
-    static func current(_ signal: CInt) -> SignalAction {
+    public static func current(_ signal: CInt) -> SignalAction {
         var now = SignalAction.standard
         sigaction(signal, nil, &now.action)
         return now
     }
 
+    /// Whether the process ignores a signal now.
+    public static func isIgnored(_ signal: CInt) -> Bool { current(signal) == .ignored }
+
     /// Makes it what the process does on a signal.
-    func install(for signal: CInt) {
+    public func install(for signal: CInt) {
         var action = action
         sigaction(signal, &action, nil)
     }
 }
 
 extension SignalAction: Equatable {
-    static func == (one: SignalAction, other: SignalAction) -> Bool { one.handler == other.handler }
+    /// Whether they do the same.
+    public static func == (one: SignalAction, other: SignalAction) -> Bool { one.handler == other.handler }
 
     /// As a number: Swift can't compare functions, and the two constants are none.
     private var handler: Int { withUnsafeBytes(of: action.__sigaction_handler) { $0.loadUnaligned(as: Int.self) } }

@@ -1,23 +1,47 @@
 import Core
-import Synchronization
+import Glibc
 
 extension Invocation {
-    /// Stays until a service ends by itself; Ctrl-C ends it.
-    func stay(with lease: LeaseReport, on container: any Container) async throws {
-        let isInterrupted = Atomic(false)
-        let interrupts = Interrupts { isInterrupted.store(true, ordering: .releasing) }
+    /// Has a service made, and with `stays` remains until it ends by itself; Ctrl-C ends it.
+    ///
+    /// A service that is interrupted while it is made is released: nobody has been told of it.
+    func serve(_ request: NBDRequest, stays: Bool, tell: @escaping @Sendable (LeaseReport) throws -> Void) async throws
+    {
+        let outstanding = Outstanding()
+        let interrupts = Interrupts(outstanding) {}
         defer { interrupts.stop() }
-        output.remark("serving until Ctrl-C")
-        while true {
-            for _ in 0..<5 where !isInterrupted.load(ordering: .acquiring) {
-                try await Task.sleep(for: .milliseconds(200))
+        let work = Task {
+            try await withContainer { container in
+                let name = request.name.map { " as \($0)" } ?? ""
+                outstanding.note("a service of \(request.source)\(name) may have begun: scout ports shows it")
+                // Half of a service would leave a port or a key behind, so it is made, and then released.
+                let lease = try await Task.detached { try await container.serve(request) }.value
+                outstanding.note("port \(lease.port) is still served: scout release \(lease.port)")
+                if !outstanding.isInterrupted { try tell(lease) }
+                if stays, !outstanding.isInterrupted {
+                    output.remark("serving until Ctrl-C")
+                    try await remain(lease, container, outstanding)
+                }
+                if outstanding.isInterrupted {
+                    _ = try await Task.detached { try await container.release(.port(lease.port)) }.value
+                    throw ScoutError(.interrupted, "released port \(lease.port)")
+                }
             }
-            if isInterrupted.load(ordering: .acquiring) {
-                _ = try await container.release(.port(lease.port))
-                throw ScoutError(.interrupted, "released port \(lease.port)")
+        }
+        outstanding.onInterrupt { work.cancel() }
+        try await outstanding.ending { try await work.value }
+    }
+
+    /// Until the service has ended, or somebody interrupts.
+    private func remain(_ lease: LeaseReport, _ container: any Container, _ outstanding: Outstanding) async throws {
+        do {
+            while !outstanding.isInterrupted {
+                try await Task.sleep(for: .seconds(1))
+                let rows = try await container.ports().ports
+                if !rows.contains(where: { $0.lease?.service.pid == lease.pid }) { return }
             }
-            let rows = try await container.ports().ports
-            if !rows.contains(where: { $0.lease?.service.pid == lease.pid }) { return }
+        } catch {
+            if !outstanding.isInterrupted { throw error }
         }
     }
 }

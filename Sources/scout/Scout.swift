@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import Sessions
 
 /// The whole command line.
 struct Scout: AsyncParsableCommand {
@@ -25,10 +26,7 @@ struct Scout: AsyncParsableCommand {
 enum Main {
     static func main() async {
         StandardDescriptors.open()
-        // A peer that leaves is an error to report, not a reason to die of.
-        signal(SIGPIPE, SIG_IGN)
-        // So is a file that grows past a limit (ulimit -f).
-        signal(SIGXFSZ, SIG_IGN)
+        InheritedSignals.ignore()
         let typed = CompletionCommand.spelled(Array(CommandLine.arguments.dropFirst()))
         let words = GlobalOptions.moved(typed, root: Scout.self)
         do {
@@ -42,5 +40,20 @@ enum Main {
             Failure.exit(with: error, words: words)
         }
         Failure.leave(0, json: words.contains("--json"))
+    }
+}
+
+/// The signals that this program ignores, whatever it was started with.
+enum InheritedSignals {
+    // A peer that leaves is an error to report, not a reason to die of; so is a file that grows past a limit (ulimit -f).
+    private static let before = [SIGPIPE, SIGXFSZ].map { ($0, SignalAction.current($0)) }
+
+    static func ignore() {
+        for (number, _) in before { signal(number, SIG_IGN) }
+    }
+
+    /// As our caller had them: for a program that takes this one's place.
+    static func restore() {
+        for (number, action) in before { action.install(for: number) }
     }
 }

@@ -49,11 +49,13 @@ struct AcquireCommand: AsyncParsableCommand {
 
     func run() async throws {
         let invocation = try Invocation(global)
+        let cancellation = try Cancellation()
+        let outstanding = Outstanding()
+        let interrupts = Interrupts(outstanding) { cancellation.cancel() }
+        defer { interrupts.stop() }
         let files = try ImageFiles(image)
         defer { files.abandon() }
-        let cancellation = try Cancellation()
-        let interrupts = Interrupts { cancellation.cancel() }
-        defer { interrupts.stop() }
+        outstanding.atEnd { files.abandon() }
         let meter = ProgressLine(invocation.output)
         defer { meter.finish() }
         let record = RunningAcquisition.Record(
@@ -76,24 +78,8 @@ struct AcquireCommand: AsyncParsableCommand {
         options.acquisition.case = CaseRecord(
             number: caseNumber, evidence: evidence, examiner: examiner, operator: invocation.operatorName,
             notes: notes)
-        let result: Acquisition.Result
-        if isURI {
-            let description = SourceDescription(
-                name: source, path: source, sizeBytes: nil, readOnly: nil, target: nil, address: nil, uri: source,
-                tls: "", model: nil, serial: nil)
-            let acquisition = Acquisition(
-                uri: source, source: description, files: files, hashes: options.hashes, options: options.acquisition)
-            result = try await acquisition.run(cancellation: cancellation, progress: progress)
-        } else {
-            result = try await invocation.withContainer { [options] container in
-                try await ContainerAcquisition(
-                    container: container, host: invocation.exportHost, target: invocation.placeName,
-                    keyDirectory: invocation.paths.runtimeDirectory + "/keys"
-                ).run(
-                    source: source, files: files, options: options, cancellation: cancellation,
-                    progress: progress, remark: { invocation.output.remark($0) })
-            }
-        }
+        let result = try await invocation.acquire(
+            source, files, options, cancellation: cancellation, outstanding: outstanding, progress: progress)
         meter.finish()
         try invocation.output.result(json: result.manifest.json()) { ManifestText.acquired(result) }
         try invocation.output.conclude(result.manifest)

@@ -10,6 +10,7 @@ struct EvidenceCommand: AsyncParsableCommand {
 
     func run() async throws {
         let invocation = try Invocation(global)
+        if case .local = invocation.place { ReaderWatch.start() }
         let report = try await invocation.withContainer { try await $0.evidence() }
         Candidates.remember(report, invocation)
         let forPeople = invocation.output.isForPeople

@@ -36,7 +36,7 @@ struct ExecCommand: AsyncParsableCommand {
 
     /// Here, the process becomes the command. Returns only where that fails.
     private static func become(_ words: [String]) -> ScoutError {
-        signal(SIGPIPE, SIG_DFL)
+        InheritedSignals.restore()
         var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) }
         arguments.append(nil)
         execvp(words[0], arguments)

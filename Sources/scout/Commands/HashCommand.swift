@@ -20,6 +20,7 @@ struct HashCommand: AsyncParsableCommand {
 
     func run() async throws {
         let invocation = try Invocation(global)
+        if case .local = invocation.place { ReaderWatch.start() }
         let report = try await invocation.withContainer { try await $0.hash(source, algorithms: hash.algorithms) }
         try invocation.output.result(report) {
             Page(

@@ -72,10 +72,8 @@ struct ServeCommand: ParsableCommand {
             request.idleTimeout = idleTimeout?.value
             request.maxClients = maxClients
             request.writable = writable
-            try await invocation.withContainer { [request, foreground] container in
-                let lease = try await container.serve(request)
+            try await invocation.serve(request, stays: foreground) { lease in
                 try invocation.output.result(lease) { Self.page(lease) }
-                if foreground { try await invocation.stay(with: lease, on: container) }
             }
         }
 

@@ -1,0 +1,46 @@
+import Core
+import Glibc
+import Imaging
+
+extension Invocation {
+    /// Takes an image, from the container or from a server that a URI names.
+    ///
+    /// - Parameters:
+    ///   - source: an evidence name, a path in the container, or an NBD URI.
+    ///   - files: the files to make.
+    ///   - options: what can be chosen.
+    ///   - cancellation: ends the work early.
+    ///   - outstanding: is told what would stay behind, and who else is to be stopped.
+    ///   - progress: called about ten times a second, on a thread of its own.
+    func acquire(
+        _ source: String, _ files: ImageFiles, _ options: ContainerAcquisition.Options, cancellation: Cancellation,
+        outstanding: Outstanding, progress: @escaping @Sendable (Progress) -> Void
+    ) async throws -> Acquisition.Result {
+        let work = Task {
+            guard !source.contains("://") else {
+                let description = SourceDescription(
+                    name: source, path: source, sizeBytes: nil, readOnly: nil, target: nil, address: nil, uri: source,
+                    tls: "", model: nil, serial: nil)
+                let acquisition = Acquisition(
+                    uri: source, source: description, files: files, hashes: options.hashes,
+                    options: options.acquisition)
+                return try await acquisition.run(cancellation: cancellation, progress: progress)
+            }
+            return try await withContainer { container in
+                try await ContainerAcquisition(
+                    container: container, host: exportHost, target: placeName,
+                    keyDirectory: paths.runtimeDirectory + "/keys"
+                ).run(
+                    source: source, files: files, options: options, cancellation: cancellation, progress: progress,
+                    remark: { output.remark($0) },
+                    leftover: { left in
+                        outstanding.note(left?.text)
+                        if let left { outstanding.atEnd { unlink(left.keyFile) } }
+                    })
+            }
+        }
+        // A dial, a login or a question to the container is given up; what must not be is a task of its own.
+        outstanding.onInterrupt { work.cancel() }
+        return try await outstanding.ending { try await work.value }
+    }
+}
