@@ -30,7 +30,7 @@ public struct Lab: Sendable {
         guard outcome.status == 0 else { throw LabError(message: outcome.errors) }
         let shell = Command("bash", environment: Project.environment)
         let path = "\(Project.root)/Tests/Lab/\(kind.rawValue)"
-        let listing = try await shell("-c", "set -a; eval \"$('\(path)' --name \(name) env)\"; env -0")
+        let listing = try await shell("-c", "set -a; eval \"$(\"$1\" --name \"$2\" env)\"; env -0", "bash", path, name)
         var facts: [String: String] = [:]
         for pair in listing.output.split(separator: "\0") {
             let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
