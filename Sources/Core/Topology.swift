@@ -64,6 +64,18 @@ public struct Topology: Hashable, Sendable {
         return address.isLoopback || interfaces.contains { $0.address == address }
     }
 
+    /// Whether a name can stand in a URI as it is: 1 to 64 of the letters, digits, `.`, `_` and `-` of ASCII, but
+    /// neither of the two names of directories.
+    public static func isExportName(_ name: String) -> Bool {
+        (1...64).contains(name.utf8.count) && name != "." && name != ".."
+            && name.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "._-".contains($0)) }
+    }
+
+    /// The name that an export gets which is asked for by any text: what can't stand in a URI becomes `_`.
+    public static func exportName(_ text: String) -> String {
+        String(text.map { $0.isASCII && ($0.isLetter || $0.isNumber || "._-".contains($0)) ? $0 : "_" })
+    }
+
     /// The URI of an export as a client dials it (NBD URI specification).
     ///
     /// - Parameters:

@@ -148,8 +148,8 @@ public struct Exporter: Sendable {
     }
 
     private static func exportName(_ text: String) throws(ScoutError) -> String {
-        let name = String(text.map { $0.isASCII && ($0.isLetter || $0.isNumber || "._-".contains($0)) ? $0 : "_" })
-        guard !name.isEmpty, name.utf8.count <= 64, name != ".", name != ".." else {
+        let name = Topology.exportName(text)
+        guard Topology.isExportName(name) else {
             throw ScoutError(.usage, "'\(text)' can't name an export", hint: "--name gives it another")
         }
         return name

@@ -29,7 +29,7 @@ import Testing
         var traffic = PortsReport.Traffic()
         traffic.bytesSent = 9
         let row = PortsReport.Row(port: 2003, state: .leased, lease: .init(service: lease, traffic: traffic))
-        let report = PortsReport(container: "c", ports: [row])
+        let report = PortsReport(container: "127.0.0.1", ports: [row])
         let data = try JSON.encode(report)
         let text = String(decoding: data, as: UTF8.self)
         for key in ["connections", "clients", "bytesSent", "bytesReceived", "uri", "startedAt"] {

@@ -4,6 +4,15 @@ public import FoundationEssentials
 public protocol Report: Codable, Sendable {
     /// The name and version of its shape, for example `scout.ports/1`.
     static var schema: String { get }
+    /// Looks for what can't be so, whoever wrote it.
+    ///
+    /// - Throws: `ScoutError` (`protocolViolation`) that names it.
+    func check() throws(ScoutError)
+}
+
+extension Report {
+    /// Nothing but its shape is to be checked.
+    public func check() throws(ScoutError) {}
 }
 
 /// The JSON that scripts rely on, and that the two sides of a `Container` speak with each other.
@@ -47,23 +56,50 @@ public enum JSON {
         return try encoder().encode(Failure(error: body))
     }
 
-    /// Reads a report, or the error that was printed in its place.
+    /// Reads a report, or the error that was printed in its place. Whoever wrote it need not be trusted.
     ///
-    /// - Throws: the `ScoutError` that the JSON carries; `protocolViolation` where it is neither.
+    /// - Throws: the `ScoutError` that the JSON carries; `protocolViolation` where it is neither, is out of the bounds of
+    ///   ``AnswerBounds``, or says what can't be so.
     public static func decode<Payload: Report>(_ type: Payload.Type, from data: Data) throws(ScoutError) -> Payload {
+        var bounds = AnswerBounds()
+        try bounds.scan([UInt8](data))
         let decoder = decoder()
         if let failure = try? decoder.decode(Failure.self, from: data) {
-            throw ScoutError(failure.error.code, failure.error.message, hint: failure.error.hint)
+            throw ScoutError(
+                failure.error.code, Visible.field(failure.error.message, limit: 2000),
+                hint: failure.error.hint.map { Visible.field($0, limit: 2000) })
         }
         guard let found = try? decoder.decode(Schema.self, from: data) else {
             throw ScoutError(.protocolViolation, "the answer is no JSON of scout's")
         }
-        guard found.schema == Payload.schema, let payload = try? decoder.decode(Payload.self, from: data) else {
+        guard found.schema == Payload.schema else {
             throw ScoutError(
-                .protocolViolation, "the answer is \(found.schema), not \(Payload.schema)",
+                .protocolViolation, "the answer is \(Visible.field(found.schema, limit: 80)), not \(Payload.schema)",
                 hint: "use the same version of scout on both sides")
         }
+        let payload: Payload
+        do { payload = try decoder.decode(Payload.self, from: data) } catch {
+            throw ScoutError(
+                .protocolViolation, "the answer is no \(Payload.schema): \(reason(error))",
+                hint: "use the same version of scout on both sides")
+        }
+        try payload.check()
         return payload
+    }
+
+    /// Where a shape is not as it should be.
+    private static func reason(_ error: any Error) -> String {
+        func place(_ path: [any CodingKey]) -> String {
+            path.map { $0.intValue.map(String.init) ?? Visible.field($0.stringValue, limit: 80) }.joined(separator: ".")
+        }
+        return switch error {
+        case DecodingError.keyNotFound(let key, let context): "'\(place(context.codingPath + [key]))' is missing"
+        case DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context),
+            DecodingError.dataCorrupted(let context):
+            // The decoder names no place where a number doesn't fit.
+            (context.codingPath.isEmpty ? "a value" : "'\(place(context.codingPath))'") + " is not what it should be"
+        default: "it can't be read"
+        }
     }
 
     /// The encoder of every report: sorted keys, plain slashes, ISO 8601 times.

@@ -81,8 +81,12 @@ public struct PortsReport: Report, Hashable {
         /// Reads the two as the one object they are written as.
         public init(from decoder: any Decoder) throws {
             service = try LeaseReport(from: decoder)
-            traffic = try? Traffic(from: decoder)
+            let first = try decoder.container(keyedBy: TrafficKey.self)
+            traffic = first.contains(.connections) ? try Traffic(from: decoder) : nil
         }
+
+        /// What tells whether there is traffic in the one object.
+        private enum TrafficKey: CodingKey { case connections }
 
         /// Writes the two as one object.
         public func encode(to encoder: any Encoder) throws {
