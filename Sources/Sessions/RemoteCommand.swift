@@ -8,6 +8,8 @@ public struct RemoteCommand: Sendable {
     public let arguments: [String]
     /// A mark in the command's environment, by which it is found when it is to get a signal.
     let mark: String
+    /// What the shell prints before the command begins; `nil` is nothing. See ``framed()``.
+    private var heading: String?
 
     /// The variable that carries the mark.
     static let variable = "SCOUT_COMMAND"
@@ -27,7 +29,8 @@ public struct RemoteCommand: Sendable {
     ///
     /// After an assignment no word is a keyword, and the shell becomes the program rather than its parent.
     public var line: String {
-        "\(Self.variable)=\(mark) " + arguments.map(Self.quoted).joined(separator: " ")
+        (heading.map { "echo \($0); " } ?? "") + "\(Self.variable)=\(mark) "
+            + arguments.map(Self.quoted).joined(separator: " ")
     }
 
     /// A word that a POSIX shell reads back as the text (Shell Command Language, section 2.2).
@@ -42,19 +45,41 @@ public struct RemoteCommand: Sendable {
         return quoted + "'"
     }
 
+    /// The command behind a line that the shell prints and nobody can foresee, so that what the account's start-up
+    /// files print is told from what the command says.
+    func framed() -> RemoteCommand {
+        var command = self
+        command.heading = String(UInt64.random(in: .min ... .max), radix: 36)
+        return command
+    }
+
+    /// Where the output of a framed command begins; `nil` while, or where, its shell has not come to it.
+    ///
+    /// - Parameters:
+    ///   - output: all of the shell's output so far.
+    ///   - old: how much of it has been searched before.
+    /// - Returns: what was printed before, and the index of the first byte of the command's own.
+    func beginning(in output: [UInt8], from old: Int = 0) -> (noise: ArraySlice<UInt8>, start: Int)? {
+        guard let line = heading.map({ Array("\($0)\n".utf8) }),
+            let found = output[max(old - line.count, 0)...].firstRange(of: line)
+        else { return nil }
+        return (output[..<found.lowerBound], found.upperBound)
+    }
+
     /// Runs the command and keeps what it says; for programs, not for people.
     ///
     /// - Parameters:
     ///   - session: a session that is logged in.
     ///   - stdin: all of its input.
+    ///   - limit: how many bytes it may say.
     ///   - deadline: how long it may take; then it is ended.
     /// - Returns: the status and the output. A command that failed is a result, not an error.
     /// - Throws: `ScoutError`: `unreachable` for a lost link or the deadline, `interrupted` when the task is cancelled.
     public func run(
-        over session: Session, stdin: [UInt8] = [], deadline: Duration
+        over session: Session, stdin: [UInt8] = [], limit: Int = 16 << 20, deadline: Duration
     ) async throws(ScoutError) -> CapturedOutput {
         do {
-            return try await session.run(line, stdin: stdin, deadline: deadline)
+            return try await session.run(line, stdin: stdin, stdoutLimit: limit, deadline: deadline)
         } catch {
             // The channel is closed, but a command that neither reads nor writes doesn't notice.
             if await session.isOpen { await signal(.kill, over: session) }
@@ -62,14 +87,16 @@ public struct RemoteCommand: Sendable {
         }
     }
 
-    /// Runs the command and keeps what it prints, whatever status it ends with.
+    /// Runs the command and keeps what it prints, but for what the shell printed before, whatever status it ends with.
     ///
     /// - Parameters:
     ///   - session: a session that is logged in.
     ///   - deadline: how long it may take.
-    /// - Throws: as ``run(over:stdin:deadline:)``.
+    /// - Throws: as ``run(over:stdin:limit:deadline:)``.
     public func output(over session: Session, deadline: Duration) async throws(ScoutError) -> [UInt8] {
-        try await run(over: session, deadline: deadline).stdout
+        let framed = framed()
+        let output = try await framed.run(over: session, deadline: deadline).stdout
+        return framed.beginning(in: output).map { Array(output[$0.start...]) } ?? output
     }
 
     /// Sends a signal to the command and to what it has started.
@@ -86,6 +113,6 @@ public struct RemoteCommand: Sendable {
             done
             """
         // Also where the command's own task has been cancelled.
-        return await Task { (try? await session.run(search, deadline: .seconds(5)))?.status == .exited(0) }.value
+        return await Task { (try? await session.run(search, deadline: .seconds(3)))?.status == .exited(0) }.value
     }
 }

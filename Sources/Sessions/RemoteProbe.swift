@@ -4,6 +4,15 @@ import Glibc
 import SSH
 
 extension RemoteContainer {
+    /// What came of waiting for an answer.
+    private enum Heard: Sendable {
+        case object([UInt8], noise: ArraySlice<UInt8>)
+        case fault(ScoutError)
+        /// The command, or the shell before it, has ended with this.
+        case end(output: [UInt8], begun: Bool)
+        case silence
+    }
+
     /// Has the container listen on ports that nobody holds, for as long as the body runs.
     ///
     /// - Parameters:
@@ -34,18 +43,52 @@ extension RemoteContainer {
             _ = await end.value
         }
         do {
-            let line = await blocking { output.readLine(within: .seconds(10)) }
-            guard let line else {
-                throw ScoutError(.unreachable, "the container at \(host) did not begin to listen within 10 s")
-            }
-            if line.isEmpty { throw Self.missing(on: host) }
-            let result = try await body(try JSON.decode(ProbeReport.self, from: Data(line)))
+            let answer = await blocking { Self.answer(to: command, on: output, within: .seconds(10)) }
+            let found = try JSON.decode(ProbeReport.self, from: Data(try report(answer)))
+            try RemoteChecks.probe(found, of: ports)
+            let result = try await body(found)
             await finish()
             return result
         } catch {
             await finish()
             throw error
         }
+    }
+
+    private func report(_ heard: Heard) throws(ScoutError) -> [UInt8] {
+        switch heard {
+        case .object(let object, let noise):
+            tell(noise)
+            return object
+        case .fault(let error): throw error
+        case .end(let output, begun: false): throw shellEnded(nil, output, [])
+        case .end(let output, begun: true): throw output.isEmpty ? Self.missing(on: host) : Self.unfinished
+        case .silence:
+            throw ScoutError(.unreachable, "the container at \(host) did not begin to listen within 10 s")
+        }
+    }
+
+    /// Reads until there is an object behind the line that marks the answer's beginning.
+    private static func answer(to command: RemoteCommand, on output: Pipe, within deadline: Duration) -> Heard {
+        let end = ContinuousClock.now + deadline
+        var (bytes, answer): ([UInt8], [UInt8]) = ([], [])
+        var noise: ArraySlice<UInt8>?
+        var bounds = AnswerBounds()
+        while bytes.count < AnswerBounds.bytes {
+            guard let piece = output.read(until: end) else { return .silence }
+            if piece.isEmpty { return .end(output: noise == nil ? bytes : answer, begun: noise != nil) }
+            bytes += piece
+            if noise != nil {
+                answer += piece
+            } else if let (before, start) = command.beginning(in: bytes, from: bytes.count - piece.count) {
+                noise = before
+                answer = Array(bytes[start...])
+            }
+            guard let noise else { continue }
+            do throws(ScoutError) { try bounds.scan(answer) } catch { return .fault(error) }
+            if let object = bounds.object { return .object(Array(answer[object]), noise: noise) }
+        }
+        return .fault(ScoutError(.protocolViolation, "the container's answer is longer than \(bytes.count) bytes"))
     }
 }
 
@@ -74,12 +117,10 @@ private final class Pipe: Sendable {
         if isClosed.close() { close(writeEnd) }
     }
 
-    /// Reads up to a line's end; what comes at the end of the pipe counts as a line. `nil` after the deadline.
-    func readLine(within deadline: Duration) -> [UInt8]? {
-        let end = ContinuousClock.now + deadline
-        var line: [UInt8] = []
-        var piece = [UInt8](repeating: 0, count: 4096)
-        while line.count < 1 << 20 {
+    /// Reads what is there; empty at the end of the pipe. `nil` after the deadline.
+    func read(until end: ContinuousClock.Instant) -> [UInt8]? {
+        var piece = [UInt8](repeating: 0, count: 65536)
+        while true {
             var ready = pollfd(fd: readEnd, events: Int16(POLLIN), revents: 0)
             let left = end - .now
             // Asked also when the time is over: what came while this process was stopped has come in time.
@@ -87,14 +128,9 @@ private final class Pipe: Sendable {
                 if left <= .zero { return nil }
                 continue
             }
-            let count = read(readEnd, &piece, piece.count)
-            if count <= 0 { return line }
-            line += piece[..<count]
-            // An error in place of the report takes several lines, and the pipe ends behind it.
-            if let newline = line.firstIndex(of: 10), line[..<newline].last == UInt8(ascii: "}") {
-                return Array(line[..<newline])
-            }
+            let count = Glibc.read(readEnd, &piece, piece.count)
+            if count < 0, errno == EINTR { continue }
+            return Array(piece[..<max(count, 0)])
         }
-        return line
     }
 }

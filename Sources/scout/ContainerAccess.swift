@@ -24,9 +24,8 @@ extension Invocation {
         guard case .remote(let target) = place else {
             throw ScoutError(.usage, "this is the container itself", hint: "run it on the laptop")
         }
-        return try await connector(for: target).withSession(to: address(of: target)) {
-            try await body(RemoteContainer(session: $0, host: target.address.host))
-        }
+        return try await connector(for: target).withContainer(
+            at: address(of: target), reservedPorts: topology.reservedPorts, remark: { output.remark($0) }, body)
     }
 
     /// What opens sessions with a target.

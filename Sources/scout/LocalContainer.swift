@@ -18,7 +18,7 @@ struct LocalContainer: Container {
     func serve(_ request: NBDRequest) async throws -> LeaseReport {
         let label = "\(request.source)"
         return try Exporter(topology: topology, paths: paths).serve(
-            request, gateCommand: [try Self.program(), "gate", label], trialCommand: try Self.trial()
+            request, gateCommand: [try Self.program(), "gate", "--", label], trialCommand: try Self.trial()
         ) {
             try ExportCheck.examine(
                 socket: $0.socket, exportName: $0.exportName, key: $0.key, readOnly: $0.readOnly,

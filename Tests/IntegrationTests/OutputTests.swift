@@ -145,7 +145,12 @@ import Testing
             }
             // What follows a result is talk.
             let outcome = try await shell(
-                bench, "timeout --foreground -s TERM 2 scout serve nbd evidence0 --foreground --json; echo $? >&2")
+                bench,
+                """
+                scout serve nbd evidence0 --foreground --json > '\(bench.directory)/lease' &
+                for i in $(seq 200); do [[ -s '\(bench.directory)/lease' ]] && break; sleep 0.05; done
+                kill $!; wait $!; cat '\(bench.directory)/lease'
+                """)
             #expect((try? JSON.decode(LeaseReport.self, from: Data(outcome.output.utf8))) != nil, "\(outcome.output)")
             #expect(outcome.errors.contains("scout: released port 200"))
         }

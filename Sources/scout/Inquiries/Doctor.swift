@@ -94,9 +94,10 @@ struct Doctor: Sendable {
         let book = protocolBook
         let reached = Atomic(false)
         do {
-            try await connector.withSession(to: invocation.address(of: target)) { session in
+            try await connector.withContainer(
+                at: invocation.address(of: target), reservedPorts: topology.reservedPorts, remark: { _ in }
+            ) { container in
                 reached.store(true, ordering: .releasing)
-                let container = RemoteContainer(session: session, host: target.address.host)
                 let since = begun.withLock { $0.since }
                 await book.note(.hostKey, true, "the key is the known one", since: since)
                 await book.note(.sshAuth, true, "logged in as \(target.address.user ?? "root")", since: since)
@@ -109,8 +110,17 @@ struct Doctor: Sendable {
                             "scout host forwarding apply"), since: .now)
                 }
                 _ = try await book.step(.toolkit) {
-                    let version = try await container.version()
-                    return (version, "scout \(version) is in the container")
+                    switch try await container.toolkit() {
+                    case .shellEnds(let error): throw Trouble(error, .owner)
+                    case .version(let version, let noise):
+                        let text = "scout \(version) is in the container"
+                        guard let noise else { return (version, text) }
+                        return (
+                            version,
+                            text + "; the login shell prints '\(noise)' around each command, which is passed over: "
+                                + "the expert can remove that from its start-up files (~/.bashrc)"
+                        )
+                    }
                 }
                 try await body(container)
             }
