@@ -70,6 +70,19 @@ import Testing
         #expect(map.zeroEnd(from: 0) == 1 << 30)
     }
 
+    /// A byte at a time would never end: the rest of a window is read without asking further.
+    @Test func aServerThatTellsLittleIsNotAskedForEver() throws {
+        var map = ExtentMap(size: ExtentMap.window, alignment: 4096, isDescribed: true)
+        var questions = 0
+        while let question = map.nextQuestion() {
+            questions += 1
+            try #require(questions <= ExtentMap.mostQuestions)
+            map.answer(question, [Extent(offset: question.lowerBound, length: 1, isZero: true)])
+        }
+        #expect(questions == ExtentMap.mostQuestions)
+        #expect(map.dataParts(of: 0..<Self.slot) == [0..<Self.slot])
+    }
+
     @Test func anUnansweredOrUndescribedRangeIsData() throws {
         var map = ExtentMap(size: 5 << 20, alignment: 4096, isDescribed: true)
         let question = map.nextQuestion()
