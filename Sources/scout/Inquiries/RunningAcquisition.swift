@@ -58,6 +58,7 @@ struct RunningAcquisition: Codable, Sendable {
             name = "\(content.pid)"
             lock = (try? opened?.takeLock("\(name).lock")) ?? -1
             state = Mutex(State(content: content))
+            write(content)
         }
 
         /// Notes how far it has come, once a second at most; may be called on any thread.
@@ -69,11 +70,14 @@ struct RunningAcquisition: Codable, Sendable {
                 state.content.doneBytes = progress.doneBytes
                 state.content.totalBytes = progress.totalBytes
                 state.content.bytesPerSecond = progress.bytesPerSecond
-                // News for status; the acquisition goes on without.
-                if let bytes = try? JSON.encoder().encode(state.content) {
-                    try? directory?.replace("\(name).json", with: bytes)
-                }
+                write(state.content)
             }
+        }
+
+        /// News for status; the acquisition goes on without.
+        private func write(_ content: RunningAcquisition) {
+            guard lock >= 0, let bytes = try? JSON.encoder().encode(content) else { return }
+            try? directory?.replace("\(name).json", with: bytes)
         }
 
         deinit {
