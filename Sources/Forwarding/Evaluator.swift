@@ -195,8 +195,15 @@ public final class Evaluator {
 
     /// The addresses a redirected packet may get: those of the interface it came in by.
     private func addressesBehind(_ packet: Packet) -> AddressSet {
-        let own = network.addresses.filter {
+        var own = network.addresses.filter {
             $0.address.family == rules.family && InterfaceName($0.name) == packet.inInterface
+        }
+        // The first of the list (`nf_nat_redirect_ipv4`); IPv6 takes one of the scope that was asked for.
+        if rules.family == .ipv4 {
+            own = Array(own.prefix(1))
+        } else if OwnAddresses.linkLocal.holds(packet.destination) == .no {
+            let wide = own.filter { OwnAddresses.linkLocal.holds(AddressSet($0.address)) == .no }
+            if !wide.isEmpty { own = wide }
         }
         return own.isEmpty ? .all(rules.family) : AddressSet(own.map { $0.address.number...$0.address.number })
     }

@@ -8,11 +8,16 @@ public import FoundationEssentials
 public struct HostListing: Sendable {
     /// A POSIX shell script that changes nothing and takes no argument; root must run it.
     ///
-    /// Legacy tables are listed only where there are some, as asking would load modules. Each part begins with a line
+    /// What a tool complains of stands behind what it lists: between, it would tear a line. Legacy tables are listed only where there are some, as asking would load modules. Each part begins with a line
     /// `#scout NAME` and ends with `#scout-status N`.
     public static let script = """
         PATH=$PATH:/usr/sbin:/sbin; LC_ALL=C; export PATH LC_ALL
-        part() { name=$1; shift; printf '\\n#scout %s\\n' "$name"; "$@" 2>&1; printf '\\n#scout-status %s\\n' $?; }
+        part() {
+            name=$1; shift; printf '\\n#scout %s\\n' "$name"
+            { said=$("$@" 2>&1 >&3 3>&-); status=$?; } 3>&1
+            if [ -n "$said" ]; then printf '%s\\n' "$said"; fi
+            printf '\\n#scout-status %s\\n' "$status"
+        }
         has() { command -v "$1" > /dev/null 2>&1; }
         tables() { grep -q . "/proc/net/$1" 2> /dev/null; }
         rules() {
@@ -29,9 +34,15 @@ public struct HostListing: Sendable {
                 done; echo
             done
         }
-        filters() { for i in /proc/sys/net/ipv4/conf/*; do for side in ingress egress; do
-            if [ -n "$(tc filter show dev "${i##*/}" $side 2> /dev/null)" ]; then echo "${i##*/} $side"; fi
-        done; done; }
+        filters() {
+            list=$(tc qdisc show) || return
+            printf '%s\\n' "$list" | while read -r _ kind _ _ name _; do
+                case $kind in clsact) sides='ingress egress' ;; ingress) sides=ingress ;; *) continue ;; esac
+                for side in $sides; do
+                    if ! seen=$(tc filter show dev "$name" "$side" 2> /dev/null) || [ -n "$seen" ]; then echo "$name $side"; fi
+                done
+            done
+        }
         rules iptables ip_tables_names
         rules ip6tables ip6_tables_names
         if has nft; then
@@ -208,7 +219,6 @@ public struct HostListing: Sendable {
             return ForwardsReport(evaluating: rules, topology: topology, source: source, checkedAt: checkedAt)
         }
         var topology = topology
-        var network = HostNetwork(topology)
         let own = addresses
         // With several scouts on one VPN a host has another address than the topology says.
         if let vpn = own.first(where: { $0.name == topology.vpnInterface && $0.address.bytes.count == 4 }) {
@@ -217,14 +227,23 @@ public struct HostListing: Sendable {
         let isUp = linkIsUp(topology.vpnInterface).map { up in
             up && own.contains { $0.name == topology.vpnInterface && $0.address.bytes.count == 4 }
         }
+        return ForwardsReport(
+            evaluating: rules, topology: topology, network: network(topology), source: source, checkedAt: checkedAt,
+            vpnIsUp: isUp)
+    }
+
+    /// What the listing tells of the host beside its rules.
+    ///
+    /// - Parameter topology: stands in for what is down, and names the interfaces.
+    public func network(_ topology: Topology) -> HostNetwork {
+        var network = HostNetwork(topology)
+        let own = addresses
         if !own.isEmpty { network.addresses = own + HostNetwork(topology).addresses.filter { !own.contains($0) } }
         // Where the VPN or the container is down its route is gone, but the question is what the rules say once it is up.
         network.routes = routes + HostNetwork(topology).routes.filter { !routes.contains($0) }
         let inner: Set<String> = [topology.vpnInterface, topology.containerInterface, "lo"]
         network.lanInterfaces = lines("links").compactMap(\.first).map(String.init).filter { !inner.contains($0) }
         describe(&network)
-        return ForwardsReport(
-            evaluating: rules, topology: topology, network: network, source: source, checkedAt: checkedAt, vpnIsUp: isUp
-        )
+        return network
     }
 }

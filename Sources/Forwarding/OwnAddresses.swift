@@ -45,7 +45,7 @@ struct OwnAddresses {
     }
 
     /// fe80::/10.
-    private static let linkLocal = AddressSet([(0xfe80 << 112)...((0xfec0 << 112) - 1)])
+    static let linkLocal = AddressSet([(0xfe80 << 112)...((0xfec0 << 112) - 1)])
 
     /// The addresses that are taken by any of these interfaces.
     func groups(by interfaces: [String]) -> [Group] {

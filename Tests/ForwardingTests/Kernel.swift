@@ -1,3 +1,4 @@
+import Forwarding
 import FoundationEssentials
 import TestSupport
 import Testing
@@ -6,19 +7,43 @@ import Testing
 struct AgreementOrder: Encodable {
     struct Attempt: Codable {
         var from: String
+        var source: String
         var to: String
+        var proto: String
         var port: UInt16
         var sourcePort: UInt16
+
+        /// - Parameter source: an address of the neighbour; its first by default.
+        init(
+            from: String, source: String? = nil, to: String, proto: String = "tcp", port: UInt16, sourcePort: UInt16
+        ) {
+            let all = AgreementNetwork.addresses(to.contains(":") ? .ipv6 : .ipv4)
+            self.from = from
+            self.source = source ?? all.neighbours[from]?.first ?? ""
+            self.to = to
+            self.proto = proto
+            self.port = port
+            self.sourcePort = sourcePort
+        }
+
+        enum CodingKeys: String, CodingKey {
+            case from, source, to
+            case proto = "protocol"
+            case port, sourcePort
+        }
     }
     struct Case: Encodable {
         var backend: String
         var ipv4: String
         var ipv6: String
         var extra = ""
+        /// What the router's kernel is told beside its rules, a shell script; its whole listing comes back then.
+        var host = ""
         var timeout: Double
         var attempts: [Attempt]
     }
     var lanes: Int
+    var listing = HostListing.script
     var cases: [Case]
 }
 
@@ -29,6 +54,7 @@ struct AgreementAnswer: Decodable {
         var ipv6: String
         var nft: String
         var bytecode: String
+        var host: String
         var attempts: [String]
     }
     var results: [Result]

@@ -5,41 +5,58 @@ import Forwarding
 enum AgreementNetwork {
     static let ports: [UInt16] = [22, 23, 2000, 2001, 2002, 2005, 4444]
 
-    /// Addresses of one family: the host's three, the container's, and the two neighbours'.
+    /// Addresses of one family.
     struct Addresses {
+        /// The host's: one on each cable, then others.
         var host: [String]
         var container: [String]
-        var neighbour: [String: String]
+        /// Those of the machines on the cables.
+        var neighbours: [String: [String]]
         var networks: [String]
         /// Bits of an address.
         var width: Int
+
+        /// Of machines in the networks around, each once.
+        var strangers: [String] { (neighbours["lan"] ?? []) + (neighbours["vpn"] ?? []) }
     }
 
     static func addresses(_ family: RuleSet.Family) -> Addresses {
         family == .ipv4
             ? Addresses(
-                host: ["192.0.2.1", "10.1.0.2", "10.0.3.1"], container: ["10.0.3.2", "10.0.3.3", "10.0.3.4"],
-                neighbour: ["lan": "192.0.2.7", "vpn": "10.1.0.3"],
-                networks: ["192.0.2.0/24", "10.1.0.0/24", "10.0.3.0/24"],
-                width: 32)
+                host: ["192.0.2.1", "10.1.0.2", "10.0.3.1", "192.0.2.10", "198.51.100.1", "203.0.113.9"],
+                container: ["10.0.3.2", "10.0.3.3", "10.0.3.4"],
+                neighbours: [
+                    "lan": ["192.0.2.7", "192.0.2.8"], "vpn": ["10.1.0.3", "10.1.0.4"],
+                    "container": ["10.0.3.2", "10.0.3.3", "10.0.3.4"],
+                ],
+                networks: ["192.0.2.0/24", "10.1.0.0/24", "10.0.3.0/24", "198.51.100.0/24"], width: 32)
             : Addresses(
-                host: ["fd00:1::1", "fd00:2::2", "fd00:3::1"], container: ["fd00:3::2", "fd00:3::3", "fd00:3::4"],
-                neighbour: ["lan": "fd00:1::7", "vpn": "fd00:2::3"],
+                host: ["fd00:1::1", "fd00:2::2", "fd00:3::1", "fd00:1::a", "fd00:9::9"],
+                container: ["fd00:3::2", "fd00:3::3", "fd00:3::4"],
+                neighbours: [
+                    "lan": ["fd00:1::7", "fd00:1::8"], "vpn": ["fd00:2::3", "fd00:2::4"],
+                    "container": ["fd00:3::2", "fd00:3::3", "fd00:3::4"],
+                ],
                 networks: ["fd00:1::/64", "fd00:2::/64", "fd00:3::/64"], width: 128)
     }
 
     static let interfaces = ["eth0", "tap0", "ve-container"]
+    static let interfaceOf = ["lan": "eth0", "vpn": "tap0", "container": "ve-container"]
+    /// Where the host's addresses are that no cable comes first with.
+    private static let places = [
+        "192.0.2.10": "eth0", "198.51.100.1": "eth0", "203.0.113.9": "lo", "fd00:1::a": "eth0", "fd00:9::9": "lo",
+    ]
+
+    static let routes: [HostNetwork.Route] = [RuleSet.Family.ipv4, .ipv6].flatMap { family in
+        zip(addresses(family).networks, interfaces + ["eth0"]).compactMap { network, interface in
+            CIDR(network).map { HostNetwork.Route(destination: $0, interface: interface) }
+        }
+    }
 
     static let network: HostNetwork = {
-        var own: [NetworkInterface] = []
-        var routes: [HostNetwork.Route] = []
-        for family in [RuleSet.Family.ipv4, .ipv6] {
-            let all = addresses(family)
-            for (index, name) in interfaces.enumerated() {
-                if let address = IPAddress(all.host[index]) {
-                    own.append(NetworkInterface(name: name, address: address))
-                }
-                if let net = CIDR(all.networks[index]) { routes.append(.init(destination: net, interface: name)) }
+        let own = [RuleSet.Family.ipv4, .ipv6].flatMap { family in
+            addresses(family).host.enumerated().compactMap { index, text in
+                IPAddress(text).map { NetworkInterface(name: places[text] ?? interfaces[index], address: $0) }
             }
         }
         return HostNetwork(
@@ -55,9 +72,12 @@ struct RandomRules {
     /// Whether a rule was put in that the evaluation need not understand.
     private(set) var isObscure = false
     private let allowsObscure: Bool
+    /// Whether many rules are for UDP.
+    private let mixesUDP: Bool
     private let addresses: AgreementNetwork.Addresses
 
-    init(_ random: Seeded, family: RuleSet.Family, allowsObscure: Bool) {
+    init(_ random: Seeded, family: RuleSet.Family, allowsObscure: Bool, mixesUDP: Bool = false) {
+        self.mixesUDP = mixesUDP
         self.random = random
         self.family = family
         self.allowsObscure = allowsObscure
@@ -110,7 +130,7 @@ struct RandomRules {
         if random.chance(35), hook != "OUTPUT", hook != "POSTROUTING", hook != "user" { words += inInterface() }
         if random.chance(25), hook == "FORWARD" || hook == "POSTROUTING" { words += outInterface() }
         if !isEarly, random.chance(25) {
-            words += address("-s", Array(addresses.neighbour.values.sorted()) + addresses.container)
+            words += address("-s", addresses.strangers + addresses.container)
         }
         if !isEarly, random.chance(30) { words += address("-d", addresses.host + addresses.container) }
         if needsTCP || random.chance(55) {
@@ -134,6 +154,8 @@ struct RandomRules {
             isObscure = true
             words += random.pick(Self.obscure)
         }
+        let isTCPOnly = words.contains { $0.contains("--syn") || $0.contains("flags") } || target.contains("tcp-reset")
+        if mixesUDP, !isTCPOnly, random.chance(45) { words = words.map { $0 == "tcp" ? "udp" : $0 } }
         words.append(target.hasSuffix(":p") ? target.dropLast() + String(random.pick(AgreementNetwork.ports)) : target)
         return words.joined(separator: " ")
     }
@@ -244,7 +266,10 @@ struct RandomRules {
     }
 
     private mutating func translation(_ hook: String) -> String {
-        let to = random.pick(addresses.container + addresses.container + [addresses.host[2]])
+        var to = random.pick(addresses.container + addresses.container + [addresses.host[2]])
+        if mixesUDP, random.chance(20) {
+            to = random.pick(addresses.host + [family == .ipv4 ? "127.0.0.1" : "::1"])
+        }
         switch hook {
         case "PREROUTING":
             let bracketed = family == .ipv4 ? to : "[\(to)]"
