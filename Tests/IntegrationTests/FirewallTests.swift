@@ -15,7 +15,10 @@ struct FirewallTests {
         for family, address, port in [(socket.AF_INET, "0.0.0.0", 4444), (socket.AF_INET6, "::", 4445)]:
             s = socket.socket(family); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             s.bind((address, port)); s.listen(64); kept.append(s)
-        time.sleep(600)
+        s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM); s.bind(("::", 4446))
+        while True:
+            try: s.sendto(*s.recvfrom(9))
+            except OSError: pass
         """
 
     private func prepare(_ lab: Lab) async throws {
@@ -27,10 +30,18 @@ struct FirewallTests {
                 \(Self.listeners)
                 END
                 setsid python3 /tmp/listen.py > /dev/null 2>&1 < /dev/null &
-                for i in $(seq 100); do grep -q ':115C ' /proc/net/tcp && exit 0; sleep 0.05; done; exit 1
+                for i in $(seq 100); do grep -q ':115E ' /proc/net/udp6 && exit 0; sleep 0.05; done; exit 1
                 """)
         }
-        try await lab.shell("lan", "ip route add 10.0.3.0/24 via \(lab["SCOUT_LAB_HOST_LAN_ADDRESS"])")
+        // Linux takes packets for any of its addresses on any card, so who wants in sends them there.
+        let (near, vpn) = (lab["SCOUT_LAB_HOST_LAN_ADDRESS"], lab["SCOUT_LAB_ADDRESS"])
+        for (node, net, way) in [
+            ("lan", "10.0.3.0/24", near), ("lan", "\(vpn)/32", near), ("expert", "10.0.3.0/24", vpn),
+            ("expert", "\(near)/32", vpn),
+        ] {
+            let route = try await lab.shell(node, "ip route replace \(net) via \(way)")
+            #expect(route.status == 0, "\(route.errors)")
+        }
     }
 
     private func linkLocal(_ lab: Lab) async throws -> String {
@@ -45,8 +56,27 @@ struct FirewallTests {
         async let direct = lab.scan(from: "lan", lab["SCOUT_LAB_HOST_LAN_ADDRESS"])
         async let route = lab.scan(from: "lan", lab["SCOUT_LAB_CONTAINER_ADDRESS"])
         async let ipv6 = lab.scan(from: "lan", try await linkLocal(lab))
-        let found = try await ["direct": direct, "route": route, "ipv6": ipv6]
-        return found.mapValues { ($0.open + $0.refused).sorted() }
+        var found = try await ["direct": direct, "route": route, "ipv6": ipv6].mapValues {
+            ($0.open + $0.refused).sorted()
+        }
+        found.merge(try await others(lab, from: "lan", first: "SCOUT_LAB_ADDRESS")) { $1 }
+        return found
+    }
+
+    private static let some: ClosedRange<UInt16> = 1...6000
+
+    /// What answers at the host's other addresses, and to datagrams.
+    private func others(_ lab: Lab, from node: String, first: String) async throws -> [String: [UInt16]] {
+        let (address, inner) = (lab[first], lab["SCOUT_LAB_HOST_CONTAINER_ADDRESS"])
+        let (near, container) = (lab["SCOUT_LAB_HOST_LAN_ADDRESS"], lab["SCOUT_LAB_CONTAINER_ADDRESS"])
+        async let other = lab.scan(from: node, address, ports: Self.some)
+        async let behind = lab.scan(from: node, inner, ports: Self.some)
+        async let udp = lab.scan(from: node, near, udp: true, ports: Self.some)
+        async let udpOther = lab.scan(from: node, lab["SCOUT_LAB_ADDRESS"], udp: true, ports: Self.some)
+        async let udpRoute = lab.scan(from: node, container, udp: true, ports: Self.some)
+        return try await [
+            "other": other, "behind": behind, "udp": udp, "udpOther": udpOther, "udpRoute": udpRoute,
+        ].mapValues { ($0.open + $0.refused).sorted() }
     }
 
     @Test(InLab(.namespaces)) func theLocalNetworkFindsNothingAndTheVPNTheDocumentedPorts() async throws {
@@ -55,14 +85,20 @@ struct FirewallTests {
         // The stock rules let the scan find something, so it can.
         let stock = try await lab.scan(from: "lan", lab["SCOUT_LAB_CONTAINER_ADDRESS"])
         #expect(stock.open.contains(4444))
+        let datagrams = try await lab.scan(from: "lan", lab["SCOUT_LAB_CONTAINER_ADDRESS"], udp: true, ports: Self.some)
+        #expect(datagrams.open == [4446])
 
         #expect(try await lab.run("host", ["scout", "host", "forwarding", "apply"]).status == 0)
-        let nothing: [String: [UInt16]] = ["direct": [], "route": [], "ipv6": []]
+        let datagramless: [String: [UInt16]] = ["udp": [], "udpOther": [], "udpRoute": []]
+        let nothing = datagramless.merging(["direct": [], "route": [], "ipv6": [], "other": [], "behind": []]) { $1 }
         var seen = try await fromLAN(lab)
         #expect(seen == nothing)
         let vpn = try await lab.scan(from: "expert", lab["SCOUT_LAB_ADDRESS"])
         #expect(vpn.open == [22])
         #expect((vpn.open + vpn.refused).sorted() == Self.documented)
+        // Whoever asks by the VPN gets the same at each address of the host.
+        let byVPN = datagramless.merging(["other": Self.documented, "behind": Self.documented]) { $1 }
+        #expect(try await others(lab, from: "expert", first: "SCOUT_LAB_HOST_LAN_ADDRESS") == byVPN)
 
         for _ in 0..<2 { #expect(try await lab.run("host", ["scout", "host", "lan", "enable"]).status == 0) }
         let direct = try await lab.scan(from: "lan", lab["SCOUT_LAB_HOST_LAN_ADDRESS"])

@@ -64,15 +64,24 @@ public struct Lab: Sendable {
 
     /// Runs the lab's port scan in a node.
     ///
+    /// - Parameters:
+    ///   - node: where from.
+    ///   - address: whom.
+    ///   - udp: whether by datagrams.
+    ///   - ports: which.
     /// - Returns: the ports that are open, and those that refuse: all that is let through.
-    public func scan(from node: String, _ address: String) async throws -> (open: [UInt16], refused: [UInt16]) {
-        let outcome = try await run(node, ["/usr/bin/python3", "/lab/tools/scan", address])
+    public func scan(
+        from node: String, _ address: String, udp: Bool = false, ports: ClosedRange<UInt16> = 1 ... .max
+    ) async throws -> (open: [UInt16], refused: [UInt16]) {
+        var words = ["/usr/bin/python3", "/lab/tools/scan", address, "\(ports.lowerBound)-\(ports.upperBound)"]
+        if udp { words.append("--udp") }
+        let outcome = try await run(node, words)
         guard outcome.status == 0 else { throw LabError(message: outcome.errors) }
         let lines = outcome.output.split(separator: "\n").map { $0.split(separator: " ") }
-        func ports(_ word: Substring) -> [UInt16] {
+        func answers(_ word: Substring) -> [UInt16] {
             lines.filter { $0[0] == word }.compactMap { UInt16($0[1]) }.sorted()
         }
-        return (ports("open"), ports("refused"))
+        return (answers("open"), answers("refused"))
     }
 
     /// A command line on the expert's machine, and the environment it needs.
