@@ -109,7 +109,7 @@ import Testing
 
     @Test func thoseWithoutAWordKeepNobodyOut() async throws {
         try await Workbench.with { bench in
-            let lease = try await serve(bench, "--tls", "psk", "--max-clients", "1", "--idle-timeout", "1")
+            let lease = try await serve(bench, "--tls", "psk", "--max-clients", "1")
             let key = try #require(lease.pskFile)
             var sockets: [CInt] = []
             defer { for socket in sockets { close(socket) } }
@@ -123,9 +123,16 @@ import Testing
             let traffic = try await ports(bench).ports.first?.lease?.traffic
             #expect(traffic?.clients.isEmpty == true)
             #expect(traffic?.handshakes.map { (1...16).contains($0) } == true, "\(String(describing: traffic))")
-            // Nor do they keep an export that nobody uses.
-            try await Task.sleep(for: .seconds(2))
+        }
+    }
+
+    @Test func oneWithoutAWordKeepsNoUnusedExport() async throws {
+        try await Workbench.with { bench in
+            let lease = try await serve(bench, "--idle-timeout", "1")
+            let client = try NBDClient(lease)
+            try await Task.sleep(for: .seconds(3))
             try await eventually("an idle gate leaves") { !isAlive(lease.pid) }
+            #expect(!client.agree())
         }
     }
 
