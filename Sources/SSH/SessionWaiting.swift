@@ -104,7 +104,8 @@ extension Session {
         let isOver = ssh_is_connected(handle) == 0
         // libssh has no word for some of its failures.
         let text =
-            said.isEmpty ? (isOver ? "the connection is over" : "libssh failed") + ", and no reason is given" : said
+            said.isEmpty
+            ? (isOver && hasBegun ? "the connection is over" : "libssh failed") + ", and no reason is given" : said
         if ssh_is_connected(handle) != 0 {
             let isDenial = code == CInt(SSH_REQUEST_DENIED.rawValue)
             return SSHError(isDenial ? .denied : .protocolFailure, operation, code: code, text)
