@@ -1,6 +1,7 @@
 import Core
 import FoundationEssentials
 @testable import Forwarding
+import TestSupport
 import Testing
 
 /// What owners mail: the same rules in whatever a mail program, an editor or a shell's window makes of them.
@@ -198,5 +199,80 @@ import Testing
         // A table that lets everything pass is the same in both families.
         let idle = "*mangle\n:PREROUTING ACCEPT [5:5]\n:X - [0:0]\nCOMMIT\n"
         try expectRead(Array((idle + Self.bare).utf8), "idle")
+    }
+
+    // MARK: Hostile mails
+
+    /// Whoever mails rules may mean harm: whatever is in it, an answer comes, and soon.
+    @Test(.timeLimit(.minutes(10))) func noMailCrashesOrHangsItsReader() {
+        var random = Seeded(Soak.seed &+ 3)
+        let seeds = Self.forms.map(\.1) + Self.embedded.map { Array($0.utf8) } + Self.doubtful.map { Array($0.0.utf8) }
+        for _ in 0..<(Soak.isOn ? 100_000 : 1500) {
+            var text = RobustnessTests.mutate(random.pick(seeds), &random)
+            if random.chance(20) { text = RobustnessTests.mutate(text + random.pick(seeds), &random) }
+            guard let listing = try? HostListing(text) else { continue }
+            let evaluator = Evaluator(listing.rules.ipv4, on: HostNetwork(.documented), effort: 1_000_000)
+            guard let source = IPAddress("10.1.0.3"), let host = IPAddress("10.1.0.2") else { continue }
+            let packet = Packet(
+                tcpFrom: source, at: "tap0", to: host, port: 22, network: HostNetwork(.documented))
+            let verdict = evaluator.decide(packet).verdict
+            if !listing.rules.ipv4.doubts.isEmpty { #expect(verdict == .unknown) }
+        }
+    }
+
+    private static let deep = "{\"nftables\":" + String(repeating: "[", count: 3_000_000)
+    private static let hostile: [String] = [
+        deep, String(repeating: "{\"nftables\":[]}", count: 100_000),
+        String(repeating: "{\"nftables\":[]}\n", count: 50_000),
+        String(repeating: "> ", count: 1_000_000), String(repeating: ">\n", count: 500_000),
+        "*filter\n-A INPUT -m comment --comment \"" + String(repeating: "x\n", count: 500_000),
+        "*filter\n" + String(repeating: "-A INPUT -m comment --comment \"\nx\n", count: 100_000),
+        "*filter\n" + String(repeating: "-A INPUT\n-j\nACCEPT\n", count: 100_000) + "COMMIT\n",
+        String(repeating: "*filter\nCOMMIT\n", count: 50_000), String(repeating: "*filter\n", count: 100_000),
+        String(repeating: "# Warning: x\n", count: 100_000), String(repeating: "\u{a0}\u{feff}", count: 500_000),
+        "*filter\n[" + String(repeating: "9", count: 10_000) + ":1] -A INPUT -j ACCEPT\nCOMMIT\n",
+        "*filter\n:INPUT ACCEPT [99999999999999999999:1]\n-A INPUT -s 1.2.3.4/99999999999999999999 -j DROP\nCOMMIT\n",
+        "{\"nftables\":[{\"chain\":{\"family\":\"ip\",\"table\":\"t\",\"name\":\"c\",\"hook\":\"input\",\"prio\":1e999}}]}",
+        "{\"nftables\":[{\"table\":{\"family\":\"ip\",\"name\":\"\(String(repeating: "n", count: 1_000_000))\"}}]}",
+    ]
+
+    /// 20 seconds of processor time and half a gigabyte are far more than any of these needs.
+    @Test(arguments: hostile.indices) func aHostileMailCostsLittle(number: Int) async throws {
+        let shell = Command("/bin/sh", environment: Project.environment)
+        let outcome = try await shell(
+            "-c", "ulimit -t 20; ulimit -v 500000; exec \"$0\" forwards --topology documented --from -", Project.binary,
+            input: Self.hostile[number])
+        #expect(
+            outcome.status == 65 || outcome.status == 0, "\(number): \(outcome.status) \(outcome.errors.prefix(300))")
+        if outcome.status == 0 {
+            #expect(!outcome.output.contains("\topen"), "\(number): \(outcome.output.prefix(300))")
+        }
+    }
+
+    /// Wherever a line stands that no tool has printed, it is noticed.
+    @Test func aStrayLineWithinATableIsNeverPassedOver() throws {
+        let lines = Self.save.split(separator: "\n")
+        var random = Seeded(Soak.seed)
+        for _ in 0..<200 {
+            let place = Int.random(in: 1..<lines.count, using: &random)
+            let isInside = lines[..<place].last { $0.hasPrefix("*") || $0 == "COMMIT" }?.hasPrefix("*") == true
+            if !isInside { continue }
+            let stray = random.pick([
+                "hello there", "ACCEPT", "--dport 22", "-D INPUT 1", "| x", "iptables -F", "!", "0", "\u{1b}[2J",
+            ])
+            var text = lines
+            text.insert(stray[...], at: place)
+            let rules = try HostListing(Array(text.joined(separator: "\n").utf8)).rules.ipv4
+            let isNoticed = rules.tables.contains { table in
+                table.chains.contains { chain in
+                    chain.rules.contains { rule in
+                        if case .notUnderstood = rule.target { return true }
+                        return rule.conditions.contains { if case .notUnderstood = $0.test { true } else { false } }
+                            || rule.text.contains(stray)
+                    }
+                }
+            }
+            #expect(!rules.doubts.isEmpty || isNoticed, "\(stray) before \(lines[place])")
+        }
     }
 }

@@ -18,7 +18,7 @@ import Testing
         "-m string --string -j",
     ].map { Array($0.utf8) }
 
-    private static func mutate(_ original: [UInt8], _ random: inout Seeded) -> [UInt8] {
+    static func mutate(_ original: [UInt8], _ random: inout Seeded) -> [UInt8] {
         var bytes = original
         // Mostly a part, so that many inputs fit into the time.
         if random.chance(80), bytes.count > 600 {
@@ -154,7 +154,7 @@ import Testing
         #expect(long < short * 8 * 4, "2,000 rules take \(short) s, 16,000 take \(long) s")
     }
 
-    /// A megabyte of addresses in a set, which two thousand rules ask; takes two seconds and 60 MB.
+    /// A megabyte of addresses in a set, which two thousand rules ask; takes three seconds and 60 MB.
     @Test func aNamedSetIsReadOnceHoweverManyRulesUseIt() async throws {
         var objects = [
             #"{"table":{"family":"inet","name":"t"}}"#,
@@ -168,7 +168,7 @@ import Testing
         )
         for port in 3000..<5000 {
             objects.append(
-                #"{"rule":{"family":"inet","table":"t","chain":"f","expr":[{"match":{"op":"!=","left":{"payload":{"protocol":"ip","field":"saddr"}},"right":"@s"}},{"match":{"op":"==","left":{"payload":{"protocol":"tcp","field":"dport"}},"right":\#(port)}},{"accept":null}]}}"#
+                #"{"rule":{"family":"inet","table":"t","chain":"f","expr":[{"match":{"op":"==","left":{"payload":{"protocol":"ip","field":"saddr"}},"right":"@s"}},{"match":{"op":"==","left":{"payload":{"protocol":"tcp","field":"dport"}},"right":\#(port)}},{"drop":null}]}}"#
             )
         }
         let listing = "{\"nftables\":[\(objects.joined(separator: ",\n"))]}"
@@ -177,7 +177,7 @@ import Testing
             "-c", "ulimit -t 20; ulimit -v 400000; exec \"$0\" forwards --topology documented --from -", Project.binary,
             input: listing)
         #expect(outcome.status == 0, "\(outcome.errors)")
-        #expect(outcome.output.contains("tcp 3000-4999"), "\(outcome.output.suffix(2000))")
+        #expect(outcome.output.contains("stopped by t f: policy DROP"), "\(outcome.output.suffix(2000))")
     }
 
     @Test func deepJumpsLoopsAndRepeatedJumpsEnd() {
