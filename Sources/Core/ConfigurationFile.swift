@@ -107,6 +107,11 @@ private struct Change {
     init(_ path: String) throws(ScoutError) {
         self.path = path
         file = try File.followingLinks(path)
+        // A device or a pipe would be replaced by a file.
+        var info = stat()
+        guard stat(file, &info) != 0 || info.st_mode & S_IFMT == S_IFREG else {
+            throw ScoutError(.cannotCreate, "\(path) is not a file that settings can be written to")
+        }
         let directory = File.directory(of: file)
         if access(directory, F_OK) != 0 { try File.makePrivateDirectory(directory) }
         lock = try DirectoryLock(directory, for: path)

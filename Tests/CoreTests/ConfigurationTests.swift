@@ -207,6 +207,17 @@ import Testing
         #expect(left == bytes)
     }
 
+    @Test func devicesPipesAndDirectoriesAreNotReplaced() throws {
+        defer { for file in [path, path + ".d"] { try? FileManager.default.removeItem(atPath: file) } }
+        #expect(mkfifo(path, 0o600) == 0 && mkdir(path + ".d", 0o700) == 0)
+        for special in [path, path + ".d"] {
+            let error = #expect(throws: ScoutError.self) { try ConfigurationFile(special).add(target("one")) }
+            #expect(error?.code == .cannotCreate)
+            var info = stat()
+            #expect(stat(special, &info) == 0 && info.st_mode & S_IFMT != S_IFREG)
+        }
+    }
+
     @Test func aTableIsRemovedWithItsLinesAndNothingOfTheNext() throws {
         let rest = "# about b\n[target.b]\naddress = \"h\"\n\n[target.\"c\"]\naddress = \"h\""
         try withFile("[target.a]\naddress = \"h\"\n# about a\nidentity = \"[x]\"\n\n" + rest) { file in
