@@ -96,7 +96,7 @@ import Testing
         let new = try stage.files().subtracting(before)
         #expect(new.allSatisfy { $0.contains("/state/cache/") }, "\(new)")
         for file in new {
-            let names = String(decoding: try File.read(file) ?? [], as: UTF8.self).split(separator: "\n")
+            let names = String(decoding: try File.read(file) ?? [], as: UTF8.self).split { $0 == "\n" || $0 == "\t" }
             #expect(names.allSatisfy { Visible.isClean(String($0)) })
         }
     }
