@@ -115,7 +115,9 @@ extension Session {
             // libssh has a function that tells, but it answers only after ssh_disconnect has freed the channels.
             kind = .disconnected
         } else {
-            kind = counter.pointee.in_bytes == receivedBefore ? .linkLost : .protocolFailure
+            // The last bytes and the end may come in one call, which then fails on the socket nevertheless.
+            let isSocket = text.hasPrefix("Socket error") || counter.pointee.in_bytes == receivedBefore
+            kind = isSocket ? .linkLost : .protocolFailure
         }
         let message = kind == .disconnected ? Self.goodbye(text) : text
         fail(SSHError(kind, operation, code: code, message))
