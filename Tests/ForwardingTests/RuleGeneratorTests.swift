@@ -165,8 +165,12 @@ import Testing
                     "\(settings[number]): \(attempt) gives \(answer), not \(wanted)")
             }
         }
-        // Applied twice nothing changes, and after the switches were turned on and off all is as before.
-        func bare(_ listing: String) -> [Substring] { listing.split(separator: "\n").filter { !$0.hasPrefix("#") } }
+        // Applied twice nothing changes, and after the switches were turned on and off all is as before. What a policy has
+        // counted by then are packets of the kernel's own.
+        func bare(_ listing: String) -> [Substring] {
+            listing.split(separator: "\n").filter { !$0.hasPrefix("#") }
+                .map { $0.hasPrefix(":") ? $0.prefix { $0 != "[" } : $0 }
+        }
         #expect(bare(results[0].ipv4) == bare(results[1].ipv4) && bare(results[0].ipv4) == bare(results[5].ipv4))
         #expect(bare(results[0].ipv6) == bare(results[1].ipv6))
     }
