@@ -124,7 +124,7 @@ struct InterruptTests {
             "for _ in $(seq 100); do left | grep -q ' hash ' && break; sleep 0.05; done; left; kill -KILL $job"
         )
         _ = try await lab.onExpert(["rm", image])
-        #expect(said.contains(" hash evidence9") && said.contains("status 137") && !said.contains("left:"), "\(said)")
+        #expect(said.contains(" local hash ") && said.contains("status 137") && !said.contains("left:"), "\(said)")
     }
 
     @Test func aServiceThatIsInterruptedIsReleased() async throws {
