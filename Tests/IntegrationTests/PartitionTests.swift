@@ -215,12 +215,17 @@ import Testing
                 let image = try await suite.makeDisk(
                     bench, "whole", script: "printf 'label: gpt\\nstart=2048,size=4096\\n' | sfdisk -q \"$0\"")
                 try await withLoop(bench, image, "--read-only") { device in
-                    // This kernel may read no tables by itself, and without a daemon in this machine's /dev, the node is made by hand.
+                    // The kernel may read no tables by itself, and there may be no daemon that makes nodes. Whoever had
+                    // this loop device before may have left a partition on it.
                     let node = bench.directory + "/part"
                     let made = try await bench.tool("bash")(
                         "-ec",
-                        "partx --add \(device); IFS=: read -r a b < /sys/class/block/\(device.dropFirst(5))p1/dev && mknod \(node) b $a $b"
-                    )
+                        """
+                        partx --delete \(device) || true
+                        partx --add \(device)
+                        IFS=: read -r major minor < /sys/class/block/\(device.dropFirst(5))p1/dev
+                        mknod '\(node)' b "$major" "$minor"
+                        """)
                     try #require(made.status == 0, "\(made.errors)")
                     suite.link(bench, "evidence1", to: node)
                     let seen = try await suite.evidence(bench, "evidence1")
