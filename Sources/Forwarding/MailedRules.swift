@@ -188,7 +188,10 @@ struct MailedRules {
         for warning in warnings {
             // Which tables of legacy there are it says, of nft's own it doesn't say the family.
             let isIPv6 = warning.contains("ip6tables-legacy")
-            if !isIPv6 { parts["iptables nft", default: HostListing.Part()].bytes += Array((warning + "\n").utf8) }
+            let hasIPv4 = parts["nft"] != nil || seen.keys.contains { $0.hasPrefix("iptables") }
+            if !isIPv6, hasIPv4 {
+                parts["iptables nft", default: HostListing.Part()].bytes += Array((warning + "\n").utf8)
+            }
             if isIPv6 || !warning.contains("iptables-legacy"), seen.keys.contains(where: { $0.hasPrefix("ip6") }) {
                 parts["ip6tables nft", default: HostListing.Part()].bytes += Array((warning + "\n").utf8)
             }

@@ -65,6 +65,7 @@ private struct NFTParser {
 
     /// Chains and sets come first: rules refer to those that are listed further down.
     mutating func read(_ objects: [JSONValue]) {
+        if objects.isEmpty { rules.doubt("the listing is empty; nft's own never is") }
         for object in objects {
             guard let (kind, content) = object.single else {
                 rules.doubt("the listing holds what is no object of nft's: \(object.text.prefix(40))")
