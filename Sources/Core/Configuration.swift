@@ -37,6 +37,9 @@ public struct Configuration: Sendable {
 
     static func parse(_ text: ConfigurationText, path: String) throws(ScoutError) -> Configuration {
         let shape: Shape
+        if let odd = text.unnamedHeading {
+            throw bad(path, "line \(odd.line + 1): a table's name is expected, and there is \(odd.found)")
+        }
         do {
             shape = try TOMLDecoder(strictDecoding: true).decode(Shape.self, from: text.toml)
         } catch let error as TOMLParseError {

@@ -138,6 +138,19 @@ struct ConfigurationText {
         return found
     }
 
+    /// The first heading whose name is missing, or begins with what no name begins with: `[[[`, `[!`, a `[` alone. The
+    /// parser takes it for granted that there is none.
+    var unnamedHeading: (line: Int, found: String)? {
+        for place in places() where place.isHeading {
+            let name = lines[place.line].text.drop { $0 == " " || $0 == "\t" }.dropFirst()
+            let rest = name.first == "[" ? name.dropFirst() : name
+            guard let first = rest.first(where: { $0 != " " && $0 != "\t" }) else { return (place.line, "nothing") }
+            let isName = first.isASCII && (first.isLetter || first.isNumber || "-_\"']".contains(first))
+            if !isName { return (place.line, "'\(Visible.field(String(first)))'") }
+        }
+        return nil
+    }
+
     /// Where a table or key stands, or else the next table around it: "line 7: ", or nothing where that can't be seen.
     func position(_ path: [String]) -> String {
         let places = places()

@@ -107,6 +107,11 @@ import Testing
         ("[topology.x]\nhost-vpn-address = \"fe80::1%eth0\"", "line 2: [topology.x]: host-vpn-address"),
         ("a = '''\n[target.x]\n'''\n[target.x]\nuser = 1\naddress = \"b\"", "line 5: unknown key: user in [target.x]"),
         ("[target.x]\naddress = \" \"", "line 2: [target.x]: address: ' ' is no address"),
+        ("\n[[[", "line 2: a table's name is expected, and there is '['"),
+        ("[!x]", "line 1: a table's name is expected, and there is '!'"),
+        ("[ [ x ] ]", "expected, and there is '['"), ("[]", "blank"), ("[", "there is nothing"),
+        ("[[\n", "there is nothing"), ("[[ #", "there is '#'"),
+        ("[\u{202E}x]", "'\\u{202E}'"),
     ])
     func whatIsWrongIsNamedWithItsTableAndLine(text: String, expected: String) throws {
         try withFile(text) { _ in
