@@ -76,14 +76,15 @@ extension HostAgentTests {
     @Test func nothingInAnAnswerMovesTheCursor() throws {
         let evil = Array(#"{"error":{"code":"busy","message":"a\u001b[2J\nb\u202e"}}"#.utf8) + [10]
         let error = try error(after: evil)
-        #expect(error?.code == .busy && error?.message == "a\u{fffd}[2J\u{fffd}b\u{fffd}")
+        #expect(error?.code == .busy && error?.message == #"a\u{1B}[2J\u{A}b\u{202E}"#)
         let stage = AgentStage()
         var report = AgentStage.report
         report.source = .file
+        // Data as it is, until it is printed: that filter is the output's.
         report.forwards[0].reason = "\u{1b}]0;x\u{7}"
         try stage.serve(.success(report)) {
             let heard = try HostAgentClient.ask(stage.path)
-            #expect(heard.source == .agent && heard.forwards[0].reason == "\u{fffd}]0;x\u{fffd}")
+            #expect(heard.source == .agent && heard.forwards[0].reason == report.forwards[0].reason)
         }
     }
 

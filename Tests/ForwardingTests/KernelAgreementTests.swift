@@ -150,7 +150,8 @@ import Testing
         }
         let verdicts = try await compare(planned)
         #expect((verdicts[.open] ?? 0) > 100 && (verdicts[.closed] ?? 0) > 100, "\(verdicts)")
-        #expect((verdicts[.unknown] ?? 0) < planned.count * 3, "\(verdicts)")
+        // Of ten questions a set: many of its rules ask for bits of a connection that can't be known.
+        #expect((verdicts[.unknown] ?? 0) < planned.count * 4, "\(verdicts)")
     }
 
     /// What the kernel is told beside its rules: forwarding by interface, loopback addresses, policy routing.

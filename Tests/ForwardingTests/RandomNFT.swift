@@ -55,7 +55,10 @@ struct RandomNFT {
         // Chains must be there before they are jumped to, and `a` may lead to `b`.
         let text = (lines + ["}", ""]).joined(separator: "\n")
         // Which port an answer has before a translation of its source is undone is not known, nor all of a connection's bits.
-        isObscure = text.contains("@moved") || text.contains("chain early") && text.contains("masquerade")
+        isObscure =
+            text.contains("@moved") || text.contains("chain early") && text.contains("masquerade")
+            // Which of several addresses a packet is redirected to, and so whether that is a translation, can't be known.
+            || text.contains("redirect") && text.contains("ct status")
         return text
     }
 

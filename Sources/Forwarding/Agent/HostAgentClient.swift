@@ -26,15 +26,13 @@ public enum HostAgentClient {
                 .protocolViolation, "the host's agent closed the connection in the middle of its answer", hint: again)
         }
         do throws(ScoutError) {
-            var report = try JSON.decode(ForwardsReport.self, from: Data(answer)).plain
+            var report = try JSON.decode(ForwardsReport.self, from: Data(answer))
             report.source = .agent
             return report
         } catch {
-            guard error.code == .protocolViolation else {
-                throw ScoutError(error.code, plain(error.message), hint: error.hint.map { plain($0) })
-            }
+            guard error.code == .protocolViolation else { throw error }
             throw ScoutError(
-                .protocolViolation, "the host's agent does not speak scout's protocol: \(plain(error.message))",
+                .protocolViolation, "the host's agent does not speak scout's protocol: \(error.message)",
                 hint: "use the same version of scout on both sides")
         }
     }
@@ -135,36 +133,5 @@ public enum HostAgentClient {
             ScoutError(
                 .io, "the host's agent at \(path) can't be asked: \(String(cString: strerror(number)))", hint: again)
         }
-    }
-
-    /// Printable text on one line, of a sensible length.
-    fileprivate static func plain(_ text: String) -> String {
-        var scalars = String.UnicodeScalarView()
-        for scalar in text.unicodeScalars.prefix(2000) {
-            switch scalar.properties.generalCategory {
-            case .control, .format, .lineSeparator, .paragraphSeparator, .privateUse, .surrogate, .unassigned:
-                scalars.append("\u{fffd}")
-            default: scalars.append(scalar)
-            }
-        }
-        return String(scalars)
-    }
-}
-
-extension ForwardsReport {
-    /// The report with nothing in its words that could do more than be read.
-    fileprivate var plain: ForwardsReport {
-        var report = self
-        report.vpn.interface = HostAgentClient.plain(vpn.interface)
-        report.vpn.address = HostAgentClient.plain(vpn.address)
-        for index in report.forwards.indices {
-            report.forwards[index].proto = HostAgentClient.plain(forwards[index].proto)
-            report.forwards[index].to = HostAgentClient.plain(forwards[index].to)
-            report.forwards[index].reason = forwards[index].reason.map { HostAgentClient.plain($0) }
-        }
-        for index in report.exposures.indices {
-            report.exposures[index].summary = HostAgentClient.plain(exposures[index].summary)
-        }
-        return report
     }
 }
