@@ -8,18 +8,9 @@ final class WakePipe: Sendable {
     private let writer: CInt
 
     init() throws(ScoutError) {
-        var ends: [CInt] = [-1, -1]
-        guard pipe(&ends) == 0 else { throw ScoutError.system(.io, "cannot make a pipe", errno) }
-        for end in ends {
-            // A pipe's own end takes both; a blocking one would hang `drain`.
-            guard fcntl(end, F_SETFL, O_NONBLOCK) == 0, fcntl(end, F_SETFD, FD_CLOEXEC) == 0 else {
-                let code = errno
-                for end in ends { close(end) }
-                throw ScoutError.system(.io, "cannot set up a pipe", code)
-            }
-        }
-        descriptor = ends[0]
-        writer = ends[1]
+        let ends = try PipeEnds(nonblocking: [.read, .write])
+        descriptor = ends.read
+        writer = ends.write
     }
 
     deinit {

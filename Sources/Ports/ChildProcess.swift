@@ -51,6 +51,7 @@ struct ChildProcess {
     /// Marks every descriptor above stderr close-on-exec, those inherited from our caller too.
     private static func keepFromChildren() {
         for descriptor in Directory.entries("/proc/self/fd").compactMap({ CInt($0) }) where descriptor > STDERR_FILENO {
+            // Fails for the directory's own descriptor alone, which is closed by now.
             _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
         }
     }

@@ -36,7 +36,9 @@ public final class Gate {
             GateSpec.Descriptor.lock, GateSpec.Descriptor.listener, GateSpec.Descriptor.ready,
             GateSpec.Descriptor.source,
         ] {
-            _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+            guard fcntl(descriptor, F_SETFD, FD_CLOEXEC) == 0 else {
+                throw ScoutError(.usage, "a gate is started by scout serve, with its descriptors")
+            }
         }
         // Only so that no file system is kept busy.
         _ = chdir("/")
@@ -67,7 +69,7 @@ public final class Gate {
     }
 
     private func loop() throws {
-        let signals = SignalPipe([SIGTERM, SIGCHLD])
+        let signals = try SignalPipe([SIGTERM, SIGCHLD])
         for ignored in [SIGPIPE, SIGHUP, SIGINT] { signal(ignored, SIG_IGN) }
         log.info("serving \(spec.lease.source) as \(spec.lease.name) on \(spec.lease.bind)")
         var ready: UInt8 = 1

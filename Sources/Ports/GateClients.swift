@@ -92,6 +92,7 @@ final class GateClients {
             if errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM { usleep(100_000) }
             return
         }
+        // Can't fail on a descriptor that is open.
         _ = fcntl(connection, F_SETFD, FD_CLOEXEC)
         look()
         guard let peer = Self.address(connection, getpeername), mayConnect(peer, connection) else {

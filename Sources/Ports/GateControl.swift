@@ -42,6 +42,7 @@ enum GateControl {
         guard caller >= 0 else { return }
         defer { close(caller) }
         guard let peer = peer(of: caller), peer.user == geteuid() || peer.user == 0 else { return }
+        // Can't fail on a descriptor that is open.
         _ = fcntl(caller, F_SETFD, FD_CLOEXEC)
         limit(caller, to: .milliseconds(500))
         var line = [UInt8](repeating: 0, count: 32)

@@ -33,13 +33,10 @@ final class GateLog {
     ///   - name: the log's name in the directory; stderr is that file already.
     ///   - directory: where logs are.
     init(_ name: String, in directory: PrivateDirectory) throws(ScoutError) {
-        var ends: [CInt] = [-1, -1]
-        guard pipe(&ends) == 0 else { throw ScoutError(.failed, "no pipe: \(String(cString: strerror(errno)))") }
-        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         // The gate must never wait for its servers' words; they wait for room in the pipe.
-        _ = fcntl(ends[0], F_SETFL, O_NONBLOCK)
-        descriptor = ends[0]
-        serversEnd = ends[1]
+        let ends = try PipeEnds(nonblocking: .read)
+        descriptor = ends.read
+        serversEnd = ends.write
         self.directory = directory
         self.name = name
     }

@@ -64,21 +64,23 @@ struct NBDServer {
     /// - Throws: what the check threw, or what nbdkit said.
     func rehearse(_ check: (CInt) throws -> Void) throws {
         var ends: [CInt] = [-1, -1]
-        var log: [CInt] = [-1, -1]
+        let log = try PipeEnds()
         let kind = CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
-        guard socketpair(AF_UNIX, kind, 0, &ends) == 0, pipe(&log) == 0 else {
-            throw ScoutError(.failed, "no socket pair: \(String(cString: strerror(errno)))")
+        guard socketpair(AF_UNIX, kind, 0, &ends) == 0 else {
+            let code = errno
+            log.close()
+            throw ScoutError(.failed, "no socket pair: \(String(cString: strerror(code)))")
         }
         let command = ChildProcess(
             executable: executable, arguments: arguments,
             descriptors: [
-                (ends[1], STDIN_FILENO), (ends[1], STDOUT_FILENO), (log[1], STDERR_FILENO),
+                (ends[1], STDIN_FILENO), (ends[1], STDOUT_FILENO), (log.write, STDERR_FILENO),
                 (opened.descriptor, Self.sourceDescriptor),
             ])
         let child = Result { () throws(ScoutError) in try command.start() }
         close(ends[1])
-        close(log[1])
-        defer { close(log[0]) }
+        close(log.write)
+        defer { close(log.read) }
         guard case .success(let pid) = child else {
             close(ends[0])
             _ = try child.get()
@@ -87,7 +89,7 @@ struct NBDServer {
         let outcome = Result { try check(ends[0]) }
         ChildProcess.end(pid)
         guard case .failure(let error) = outcome else { return }
-        let words = Self.firstComplaint(in: log[0])
+        let words = Self.firstComplaint(in: log.read)
         throw words.map { ScoutError(.io, "\(opened.source.path) can't be exported: \($0)") } ?? error
     }
 

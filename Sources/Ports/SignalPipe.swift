@@ -1,3 +1,4 @@
+import Core
 import Glibc
 import Synchronization
 
@@ -10,19 +11,17 @@ struct SignalPipe {
     let descriptor: CInt
 
     /// Installs handlers for the signals, which stay until the process ends.
-    init(_ signals: [CInt]) {
-        var ends: [CInt] = [-1, -1]
-        pipe(&ends)
-        for end in ends {
-            _ = fcntl(end, F_SETFD, FD_CLOEXEC)
-            _ = fcntl(end, F_SETFL, O_NONBLOCK)
-        }
-        descriptor = ends[0]
-        writeEnd.store(ends[1], ordering: .sequentiallyConsistent)
+    ///
+    /// - Throws: `ScoutError` (`io`) where there is no descriptor left.
+    init(_ signals: [CInt]) throws(ScoutError) {
+        let ends = try PipeEnds(nonblocking: [.read, .write])
+        descriptor = ends.read
+        writeEnd.store(ends.write, ordering: .sequentiallyConsistent)
         for number in signals {
             signal(number) { number in
                 let saved = errno
                 var byte = UInt8(truncatingIfNeeded: number)
+                // A pipe that is full of signals has room for no more news.
                 _ = write(writeEnd.load(ordering: .sequentiallyConsistent), &byte, 1)
                 errno = saved
             }

@@ -1,3 +1,4 @@
+import Core
 import Glibc
 import Synchronization
 
@@ -12,17 +13,14 @@ final class CaughtSignals: Sendable {
 
     /// - Returns: `nil` where another is at work, or there is no descriptor left.
     init?(_ signals: [CInt]) {
-        var ends: [CInt] = [-1, -1]
-        guard pipe(&ends) == 0 else { return nil }
-        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         // A handler must not wait; a pipe full of signals has room for no more news.
-        _ = fcntl(ends[1], F_SETFL, O_NONBLOCK)
-        guard signalPipe.compareExchange(expected: -1, desired: ends[1], ordering: .acquiringAndReleasing).exchanged
+        guard let ends = try? PipeEnds(nonblocking: .write) else { return nil }
+        guard signalPipe.compareExchange(expected: -1, desired: ends.write, ordering: .acquiringAndReleasing).exchanged
         else {
-            for end in ends { close(end) }
+            ends.close()
             return nil
         }
-        writeEnd = ends[1]
+        writeEnd = ends.write
         previous = signals.compactMap { signal in
             // What nohup made this process ignore stays ignored.
             let old = SignalAction.current(signal)
@@ -32,7 +30,7 @@ final class CaughtSignals: Sendable {
         }
         let (stream, continuation) = AsyncStream.makeStream(of: CInt.self)
         self.stream = stream
-        let readEnd = ends[0]
+        let readEnd = ends.read
         Task.detached {
             await blocking {
                 var byte: UInt8 = 0

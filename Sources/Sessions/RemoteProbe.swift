@@ -99,13 +99,9 @@ private final class Pipe: Sendable {
     private let isClosed = Latch()
 
     init() throws(ScoutError) {
-        var ends: [CInt] = [-1, -1]
-        guard pipe(&ends) == 0 else {
-            throw ScoutError(.io, "no pipe to be had: \(String(cString: strerror(errno)))")
-        }
-        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-        readEnd = ends[0]
-        writeEnd = ends[1]
+        let ends = try PipeEnds()
+        readEnd = ends.read
+        writeEnd = ends.write
     }
 
     deinit {

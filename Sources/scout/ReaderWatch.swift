@@ -10,7 +10,10 @@ enum ReaderWatch {
         try? PlainThread.start {
             var output = pollfd(fd: STDOUT_FILENO, events: 0, revents: 0)
             while poll(&output, 1, -1) < 0, errno == EINTR || errno == EAGAIN {}
-            if output.revents & Int16(POLLERR | POLLHUP) != 0 { _exit(128 + SIGPIPE) }
+            guard output.revents & Int16(POLLERR | POLLHUP) != 0 else { return }
+            // What a result that can't be written comes to, only earlier.
+            Output.talk("scout: nobody reads standard output any more")
+            _exit(ScoutError.Code.io.exitStatus)
         }
     }
 }

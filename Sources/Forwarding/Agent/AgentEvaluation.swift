@@ -23,15 +23,8 @@ final class AgentEvaluation: Sendable {
     static let lifetime = Duration.seconds(1)
 
     init(_ find: @escaping @Sendable () -> Result<ForwardsReport, ScoutError>) throws(ScoutError) {
-        var ends: [CInt] = [-1, -1]
-        guard pipe(&ends) == 0 else {
-            throw ScoutError(.io, "cannot make a pipe: \(String(cString: strerror(errno)))")
-        }
-        for end in ends {
-            _ = fcntl(end, F_SETFD, FD_CLOEXEC)
-            _ = fcntl(end, F_SETFL, O_NONBLOCK)
-        }
-        (descriptor, writer) = (ends[0], ends[1])
+        let ends = try PipeEnds(nonblocking: [.read, .write])
+        (descriptor, writer) = (ends.read, ends.write)
         self.find = find
     }
 
@@ -62,6 +55,7 @@ final class AgentEvaluation: Sendable {
     private func finish(_ answer: [UInt8]) {
         state.withLock { $0 = State(isRunning: false, answer: answer, finishedAt: .now) }
         var byte: UInt8 = 1
+        // A pipe that is full has woken its reader already.
         _ = write(writer, &byte, 1)
     }
 

@@ -135,8 +135,7 @@ private struct AgentLoop {
                 if errno != EAGAIN { pausedUntil = .now + HostAgent.Limit.pause }
                 return
             }
-            _ = fcntl(connection, F_SETFD, FD_CLOEXEC)
-            guard fcntl(connection, F_SETFL, O_NONBLOCK) == 0 else {
+            guard fcntl(connection, F_SETFD, FD_CLOEXEC) == 0, fcntl(connection, F_SETFL, O_NONBLOCK) == 0 else {
                 close(connection)
                 continue
             }

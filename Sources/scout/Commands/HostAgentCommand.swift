@@ -33,13 +33,12 @@ struct HostAgentCommand: AsyncParsableCommand {
                 try await firewall.report(source: .agent).discreet(topology)
             }
         }
-        var ends: [CInt] = [-1, -1]
-        guard pipe(&ends) == 0 else { throw ScoutError(.io, "no pipe to be had") }
-        let (stop, word) = (ends[0], ends[1])
-        let interrupts = Interrupts { _ = write(word, "x", 1) }
+        let word = try PipeEnds(nonblocking: .write)
+        // A pipe that is full has the word in it already.
+        let interrupts = Interrupts { _ = write(word.write, "x", 1) }
         defer { interrupts.stop() }
         try await PlainThread.run {
-            try agent.run(until: stop) { invocation.output.remark("answering at \(path)") }
+            try agent.run(until: word.read) { invocation.output.remark("answering at \(path)") }
         }
     }
 
