@@ -1,4 +1,4 @@
-public import Glibc
+import Glibc
 
 /// Small whole files, written so that a reader never sees half of one.
 public enum File {
@@ -18,7 +18,7 @@ public enum File {
     ///   - path: the file; an old one is replaced at once.
     ///   - mode: its permissions; private by default.
     /// - Throws: `ScoutError` (`cannotCreate`, or `io` where the disk is full).
-    public static func replace(_ path: String, with bytes: some Sequence<UInt8>, mode: mode_t = 0o600)
+    public static func replace(_ path: String, with bytes: some Sequence<UInt8>, mode: UInt32 = 0o600)
         throws(ScoutError)
     {
         let temporary = "\(path).\(getpid()).\(UInt32.random(in: 0 ... .max))"

@@ -1,4 +1,4 @@
-public import Glibc
+import Glibc
 
 /// A directory that only its owner can write to, held open: what is read and written in it is found by this descriptor,
 /// whatever becomes of its path.
@@ -53,7 +53,7 @@ public final class PrivateDirectory: Sendable {
     /// - Returns: the descriptor, which the caller closes; `nil` where there is no such file.
     /// - Throws: `ScoutError`: `refused` for a link, a FIFO, a device, a directory, or another user's file;
     ///   `cannotCreate` or `io` for what the system says.
-    public func open(_ name: String, _ flags: CInt, mode: mode_t = 0o600) throws(ScoutError) -> CInt? {
+    public func open(_ name: String, _ flags: CInt, mode: UInt32 = 0o600) throws(ScoutError) -> CInt? {
         let file = openat(descriptor, name, flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, mode)
         guard file >= 0 else {
             switch errno {
