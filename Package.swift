@@ -64,7 +64,8 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "Core", "TestSupport", "scout", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Core", "Sessions", "TestSupport", "scout",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
     ]

@@ -37,11 +37,12 @@ extension Session {
     ///   - stdoutLimit: how many bytes it may say; 16 MiB by default.
     ///   - stderrLimit: how many bytes of the end of its standard error are kept; 64 KiB by default.
     ///   - deadline: how long it may take, in time in which this side was awake. Then it gets SIGTERM, a second later SIGKILL.
+    ///   - silence: how long it may write nothing to its standard output, in such time; `nil` is as long as it may take.
     /// - Returns: the status and the output. A command that failed is a result, not an error.
     /// - Throws: `SSHError`: `deadline`, `tooMuchOutput`, `linkLost`; `CancellationError`, which ends the command too.
     public func run(
         _ command: String, stdin: [UInt8] = [], stdoutLimit: Int = 16 << 20, stderrLimit: Int = 64 << 10,
-        deadline: Duration
+        deadline: Duration, silence: Duration? = nil
     ) async throws -> CapturedOutput {
         let operation = "running a command"
         let end = awake() + deadline
@@ -51,9 +52,13 @@ extension Session {
 
         var input = PendingInput(stdin)
         var (stdout, stderr): ([UInt8], [UInt8]) = ([], [])
+        var quietEnd = silence.map { awake() + $0 }
         while let channel = channels[identifier] {
             let mark = progress
-            if let more = channel.takeAll(errorOutput: false) { stdout += more }
+            if let more = channel.takeAll(errorOutput: false) {
+                stdout += more
+                quietEnd = silence.map { awake() + $0 }
+            }
             if let more = channel.takeAll(errorOutput: true) { stderr = (stderr + more).suffix(stderrLimit) }
             guard stdout.count <= stdoutLimit else {
                 await kill(identifier)
@@ -62,11 +67,16 @@ extension Session {
             if channel.isClosed, channel.backlog == 0 {
                 return CapturedOutput(status: channel.status, stdout: stdout, stderr: stderr)
             }
-            let left = end - awake()
-            guard left > .zero else {
+            let now = awake()
+            if let silence, let quietEnd, quietEnd <= now {
+                await kill(identifier)
+                throw SSHError(.deadline, operation, "it has said nothing for \(SSHError.seconds(silence)) s")
+            }
+            guard end > now else {
                 await kill(identifier)
                 throw SSHError(.deadline, operation, "it did not end within \(SSHError.seconds(deadline)) s")
             }
+            let left = min(end, quietEnd ?? end) - now
             if !channel.isClosed { try push(&input, channel, isLast: true) }
             do {
                 try await wait(after: mark, until: .now + left)

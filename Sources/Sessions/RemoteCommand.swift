@@ -73,13 +73,14 @@ public struct RemoteCommand: Sendable {
     ///   - stdin: all of its input.
     ///   - limit: how many bytes it may say.
     ///   - deadline: how long it may take; then it is ended.
+    ///   - silence: how long it may write nothing to its standard output; `nil` is as long as it may take.
     /// - Returns: the status and the output. A command that failed is a result, not an error.
-    /// - Throws: `ScoutError`: `unreachable` for a lost link or the deadline, `interrupted` when the task is cancelled.
+    /// - Throws: `ScoutError`: `unreachable` for a lost link, the deadline or the silence, `interrupted` when the task is cancelled.
     public func run(
-        over session: Session, stdin: [UInt8] = [], limit: Int = 16 << 20, deadline: Duration
+        over session: Session, stdin: [UInt8] = [], limit: Int = 16 << 20, deadline: Duration, silence: Duration? = nil
     ) async throws(ScoutError) -> CapturedOutput {
         do {
-            return try await session.run(line, stdin: stdin, stdoutLimit: limit, deadline: deadline)
+            return try await session.run(line, stdin: stdin, stdoutLimit: limit, deadline: deadline, silence: silence)
         } catch {
             // The channel is closed, but a command that neither reads nor writes doesn't notice.
             if await session.isOpen { await signal(.kill, over: session) }

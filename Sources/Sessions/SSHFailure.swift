@@ -22,6 +22,9 @@ extension ScoutError {
             return
         }
         switch error.kind {
+        case .deadline where !isLoggingIn:
+            // The link is there: somebody at the other end does not answer.
+            self.init(.unreachable, "\(host): \(error)", hint: "scout doctor")
         case .linkLost, .deadline:
             self.init(.unreachable, "\(host): \(error)", hint: "check that the VPN is up")
         case .disconnected where isLoggingIn:

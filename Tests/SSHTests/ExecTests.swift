@@ -30,6 +30,23 @@ import Testing
         }
     }
 
+    @Test func aCommandThatSaysNothingIsEndedAndOneThatSaysALittleIsNot() async throws {
+        try await OpenSSHServer.with { server in
+            let session = try await server.login()
+            let begun = ContinuousClock.now
+            let slow = "for i in 1 2 3 4 5 6; do sleep 0.5; echo; done; echo done"
+            let patience = Duration.seconds(2)
+            let output = try await session.run(slow, deadline: .seconds(20), silence: patience)
+            #expect(output.stdout == Array("\n\n\n\n\n\ndone\n".utf8) && .now - begun > patience)
+            // Talk on the standard error is no word: nothing bounds how much there may be.
+            for mute in ["sleep 20", "while :; do echo x >&2; sleep 0.2; done"] {
+                let error = await failure { try await session.run(mute, deadline: .seconds(20), silence: patience) }
+                #expect(error?.kind == .deadline && error?.message == "it has said nothing for 2 s")
+            }
+            #expect(.now - begun < .seconds(18))
+        }
+    }
+
     @Test(arguments: [[], ["RekeyLimit 4M"], ["Ciphers chacha20-poly1305@openssh.com"]])
     func sixtyFourMebibytesComeBackUnchanged(configuration: [String]) async throws {
         try await OpenSSHServer.with(.init(configuration: configuration)) { server in

@@ -17,8 +17,8 @@ struct Output: Sendable {
     let verbose: Bool
 
     /// Whether a result has been printed: what follows it is talk, so that `--json` prints one object.
-    static var hasPrinted: Bool { printed.load(ordering: .acquiring) }
-    private static let printed = Atomic(false)
+    static var hasPrinted: Bool { printed.withLock { $0 } }
+    private static let printed = Mutex(false)
 
     /// Whether a person reads the result: tables are aligned and sizes humanised.
     var isForPeople: Bool { isatty(STDOUT_FILENO) == 1 }
@@ -47,6 +47,16 @@ struct Output: Sendable {
     /// Prints a remark only where more was asked for.
     func detail(_ line: @autoclosure () -> String) {
         if verbose { Self.talk(line()) }
+    }
+
+    /// Prints a line end before the result.
+    ///
+    /// - Returns: whether there may be another: the result has not been printed yet, and the line end could be.
+    static func printWhiteSpace() -> Bool {
+        // Under the lock, so that none gets into the result.
+        printed.withLock { printed in
+            !printed && [UInt8(ascii: "\n")].withUnsafeBytes { File.writeAll($0, to: STDOUT_FILENO) }
+        }
     }
 
     // MARK: For those who end without an output of their own
@@ -92,7 +102,7 @@ struct Output: Sendable {
 
     private static func printResult(_ text: String) throws(ScoutError) {
         guard !text.isEmpty else { return }
-        printed.store(true, ordering: .releasing)
+        printed.withLock { $0 = true }
         guard Array(text.utf8).withUnsafeBytes({ File.writeAll($0, to: STDOUT_FILENO) }) else {
             throw lost(errno)
         }
