@@ -149,6 +149,15 @@ import Testing
         Candidates.remember(EvidenceReport(devices: devices), try Invocation(options, environment: bench.environment))
     }
 
+    @Test func descriptionsStandInAColumnBehindWideNamesToo() async throws {
+        try await Workbench.with { bench in
+            try remember(bench, "127.0.0.1:1", ["evidence0", "証拠の円盤"])
+            let line = "scout --target 127.0.0.1:1 hash "
+            let listed = try await bench.scout("__complete", "bash", "63", "", line)
+            #expect(listed.output == "closed\nevidence0   (1.0 MiB, read-only)\n証拠の円盤  (1.0 MiB, read-only)\n")
+        }
+    }
+
     private static let unclean = [
         "evil\u{1B}]0;owned\u{07}", "evil\u{9B}31m", "evil\u{7F}", "evil\nline", "evil\rline", "evil\u{202E}dd.exe",
         "evil\u{2028}x",

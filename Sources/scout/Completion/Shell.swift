@@ -74,7 +74,7 @@ enum Shell: String, CaseIterable, Sendable {
 
     /// The candidates with their descriptions behind them, in columns.
     private static func listing(_ candidates: [Candidate], _ about: (String) -> String) -> [String] {
-        let width = candidates.filter { $0.about != nil }.map(\.value.count).max() ?? 0
+        let width = candidates.filter { $0.about != nil }.map(\.value.width).max() ?? 0
         return candidates.map { candidate in
             candidate.about.map { candidate.value.padding(to: width) + about($0) } ?? candidate.value
         }
