@@ -74,7 +74,7 @@ import Testing
     @Test func quotesInAPathReadBack() throws {
         try withFile(nil) { file in
             var odd = try target("odd")
-            odd.identity = "/keys/a \"b\" \\ c\td"
+            odd.identity = "/keys/a \"b\" \\ c\td\u{1B}\u{7F}\u{9B}"
             try file.add(odd)
             #expect(try Configuration.load(path).targets["odd"]?.identity == odd.identity)
         }
