@@ -70,11 +70,13 @@ extension Session {
             let now = awake()
             if let silence, let quietEnd, quietEnd <= now {
                 await kill(identifier)
-                throw SSHError(.deadline, operation, "it has said nothing for \(SSHError.seconds(silence)) s")
+                throw SSHError(
+                    .deadline, operation, "it has said nothing for \(SSHError.seconds(silence)) s", output: stdout)
             }
             guard end > now else {
                 await kill(identifier)
-                throw SSHError(.deadline, operation, "it did not end within \(SSHError.seconds(deadline)) s")
+                throw SSHError(
+                    .deadline, operation, "it did not end within \(SSHError.seconds(deadline)) s", output: stdout)
             }
             let left = min(end, quietEnd ?? end) - now
             if !channel.isClosed { try push(&input, channel, isLast: true) }

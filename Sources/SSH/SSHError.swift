@@ -32,13 +32,19 @@ public struct SSHError: Error, Hashable, Sendable {
     public let message: String
     /// After a failed authentication: the methods the server takes, as it names them.
     public let offeredMethods: [String]
+    /// What a command had written to its standard output when its time was over.
+    public let output: [UInt8]
 
-    init(_ kind: Kind, _ operation: String, code: Int32 = 0, _ message: String, offeredMethods: [String] = []) {
+    init(
+        _ kind: Kind, _ operation: String, code: Int32 = 0, _ message: String, offeredMethods: [String] = [],
+        output: [UInt8] = []
+    ) {
         self.kind = kind
         self.operation = operation
         self.code = code
         self.message = message
         self.offeredMethods = offeredMethods
+        self.output = output
     }
 
     /// A failure of a C function, read from `errno` at once.

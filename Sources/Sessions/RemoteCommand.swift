@@ -53,6 +53,11 @@ public struct RemoteCommand: Sendable {
         return command
     }
 
+    /// What to do about a login shell that does not run what it is given.
+    static let shellRemedy =
+        "its start-up files (~/.bashrc, /etc/bash.bashrc, /etc/profile) must neither end it nor wait: the owner can "
+        + "mend them at the machine"
+
     /// Where the output of a framed command begins; `nil` while, or where, its shell has not come to it.
     ///
     /// - Parameters:
@@ -75,13 +80,22 @@ public struct RemoteCommand: Sendable {
     ///   - deadline: how long it may take; then it is ended.
     ///   - silence: how long it may write nothing to its standard output; `nil` is as long as it may take.
     /// - Returns: the status and the output. A command that failed is a result, not an error.
-    /// - Throws: `ScoutError`: `unreachable` for a lost link, the deadline or the silence, `interrupted` when the task is cancelled.
+    /// - Throws: `ScoutError`: `unreachable` for a lost link, the deadline, the silence or a shell that waits (its hint
+    ///   is then ``shellRemedy``), `interrupted` when the task is cancelled.
     public func run(
         over session: Session, stdin: [UInt8] = [], limit: Int = 16 << 20, deadline: Duration, silence: Duration? = nil
     ) async throws(ScoutError) -> CapturedOutput {
         do {
             return try await session.run(line, stdin: stdin, stdoutLimit: limit, deadline: deadline, silence: silence)
         } catch {
+            if let error = error as? SSHError, error.kind == .deadline, heading != nil,
+                beginning(in: error.output) == nil
+            {
+                // What could look for the command would wait for the same shell, and there is nothing to be found.
+                throw ScoutError(
+                    .unreachable, "the login shell in the container at \(session.host) has not come to the command",
+                    hint: Self.shellRemedy)
+            }
             // The channel is closed, but a command that neither reads nor writes doesn't notice.
             if await session.isOpen { await signal(.kill, over: session) }
             throw ScoutError(error, session: session)

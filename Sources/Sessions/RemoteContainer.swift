@@ -50,8 +50,8 @@ public struct RemoteContainer: Container {
     public enum Toolkit: Sendable {
         /// It has this version. `noise` is what the account's shell printed before, where it did.
         case version(String, noise: String?)
-        /// The account's shell ends before it runs anything.
-        case shellEnds(ScoutError)
+        /// The account's shell ends, or waits, before it runs anything.
+        case shellFails(ScoutError)
     }
 
     /// What answers there.
@@ -59,9 +59,15 @@ public struct RemoteContainer: Container {
     /// - Throws: `ScoutError`: `unreachable` where there is no toolkit; `protocolViolation` where something else answers.
     public func toolkit() async throws(ScoutError) -> Toolkit {
         let command = try RemoteCommand(["scout", "--version"]).framed()
-        let answer = try await command.run(over: session, limit: AnswerBounds.bytes, deadline: .seconds(10))
+        let answer: CapturedOutput
+        do throws(ScoutError) {
+            answer = try await command.run(over: session, limit: AnswerBounds.bytes, deadline: .seconds(10))
+        } catch {
+            guard error.hint == RemoteCommand.shellRemedy else { throw error }
+            return .shellFails(error)
+        }
         guard let (noise, start) = command.beginning(in: answer.stdout) else {
-            return .shellEnds(shellEnded(answer.status, answer.stdout, answer.stderr))
+            return .shellFails(shellEnded(answer.status, answer.stdout, answer.stderr))
         }
         if answer.status == .exited(127) { throw Self.missing(on: host) }
         let answered = answer.stdout[start...]
@@ -198,9 +204,7 @@ public struct RemoteContainer: Container {
             .protocolViolation,
             "the login shell in the container at \(host) ends before it runs a command"
                 + (status.map { ", with status \($0.code)" } ?? "") + (words.map { "; it says '\($0)'" } ?? ""),
-            hint:
-                "its start-up files (~/.bashrc, /etc/bash.bashrc, /etc/profile) must not end it: the owner can mend them "
-                + "at the machine")
+            hint: RemoteCommand.shellRemedy)
     }
 
     /// The last line that says anything, for a sentence.

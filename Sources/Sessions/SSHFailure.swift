@@ -24,7 +24,7 @@ extension ScoutError {
         switch error.kind {
         case .deadline where !isLoggingIn:
             // The link is there: somebody at the other end does not answer.
-            self.init(.unreachable, "\(host): \(error)", hint: "scout doctor")
+            self.init(.unreachable, "\(host): \(error)", hint: "try again; if it stays so, the machine there is stuck")
         case .linkLost, .deadline:
             self.init(.unreachable, "\(host): \(error)", hint: "check that the VPN is up")
         case .disconnected where isLoggingIn:

@@ -62,6 +62,21 @@ import Testing
         }
     }
 
+    @Test func aLoginShellThatWaitsIsToldFromAContainerThatIsSlow() async throws {
+        try await shell("sleep 40") { lab in
+            async let asked = lab.scout("evidence")
+            async let examined = lab.scout("doctor", "--topology", "loopback", "--json")
+            let (evidence, doctor) = try await (asked, examined)
+            let words = "the login shell in the container at \(lab["SCOUT_LAB_ADDRESS"]) has not come to the command"
+            #expect(evidence.status == 69 && evidence.errors.hasPrefix("scout: \(words)"), "\(evidence.errors)")
+            #expect(evidence.errors.contains("the owner can mend"), "\(evidence.errors)")
+            let report = try JSON.decoder().decode(DoctorShape.self, from: Data(doctor.output.utf8))
+            let failed = report.hops.first { $0.ok == false }
+            #expect(failed?.id == "toolkit" && failed?.detail.hasPrefix(words) == true, "\(doctor.output)")
+            #expect(report.advice.hasPrefix("owner: its start-up files"), "\(report.advice)")
+        }
+    }
+
     private struct DoctorShape: Decodable {
         struct Hop: Decodable {
             let id: String

@@ -111,7 +111,7 @@ struct Doctor: Sendable {
                 }
                 _ = try await book.step(.toolkit) {
                     switch try await container.toolkit() {
-                    case .shellEnds(let error): throw Trouble(error, .owner)
+                    case .shellFails(let error): throw Trouble(error, .owner)
                     case .version(let version, let noise):
                         let text = "scout \(version) is in the container"
                         guard let noise else { return (version, text) }
