@@ -21,10 +21,18 @@ struct ChildProcess {
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
         // Lifted above every target number first, so that no dup2 overwrites a descriptor still to be placed.
-        let lifted = descriptors.map { (ours: fcntl($0.ours, F_DUPFD_CLOEXEC, 64), theirs: $0.theirs) }
-        defer { for pair in lifted where pair.ours >= 0 { close(pair.ours) } }
-        for pair in lifted { posix_spawn_file_actions_adddup2(&actions, pair.ours, pair.theirs) }
-        Self.keepFromChildren()
+        let firstFree = (descriptors.map(\.theirs).max() ?? STDERR_FILENO) + 1
+        var lifted: [CInt] = []
+        // Closing a copy loses nothing.
+        defer { for copy in lifted { close(copy) } }
+        for pair in descriptors {
+            let copy = fcntl(pair.ours, F_DUPFD_CLOEXEC, firstFree)
+            guard copy >= 0 else { throw cannotStart(errno) }
+            lifted.append(copy)
+            let code = posix_spawn_file_actions_adddup2(&actions, copy, pair.theirs)
+            guard code == 0 else { throw cannotStart(code) }
+        }
+        try keepFromChildren()
 
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
@@ -42,16 +50,23 @@ struct ChildProcess {
         defer { for argument in argv { free(argument) } }
         var pid: pid_t = 0
         let code = posix_spawn(&pid, executable, &actions, &attributes, argv, environ)
-        guard code == 0 else {
-            throw ScoutError(.failed, "\(executable): \(String(cString: strerror(code)))")
-        }
+        guard code == 0 else { throw cannotStart(code) }
         return pid
     }
 
+    /// A child with fewer descriptors than it was given would use ours in their place.
+    private func cannotStart(_ code: CInt) -> ScoutError {
+        ScoutError(
+            .failed, "cannot start \(executable): \(String(cString: strerror(code)))",
+            hint: code == EMFILE || code == EINVAL ? "'ulimit -n' shows how many files may be open: allow more" : nil)
+    }
+
     /// Marks every descriptor above stderr close-on-exec, those inherited from our caller too.
-    private static func keepFromChildren() {
-        for descriptor in Directory.entries("/proc/self/fd").compactMap({ CInt($0) }) where descriptor > STDERR_FILENO {
-            // Fails for the directory's own descriptor alone, which is closed by now.
+    private func keepFromChildren() throws(ScoutError) {
+        let open = Directory.entries("/proc/self/fd").compactMap { CInt($0) }
+        guard !open.isEmpty else { throw cannotStart(EMFILE) }
+        for descriptor in open where descriptor > STDERR_FILENO {
+            // One that another thread has closed meanwhile, or that the listing itself used, reaches no child.
             _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
         }
     }

@@ -63,8 +63,12 @@ public struct EvidenceList: Sendable {
         let child = ChildProcess(executable: executable, arguments: command + [name], descriptors: [])
         // A little longer than the examination takes for itself.
         let deadline = Source.deadline + .seconds(1)
-        let outcome = try? await PlainThread.run { try child.output(within: deadline, limit: 1 << 20) }
-        guard let outcome else { return silent }
+        let outcome: ChildProcess.Output
+        do {
+            outcome = try await PlainThread.run { try child.output(within: deadline, limit: 1 << 20) }
+        } catch {
+            return Finding(device: device(name, reason: "it can't be looked at: \(error)"))
+        }
         // The last word that was finished is the best one.
         let words = outcome.bytes.split(separator: 0x0A, omittingEmptySubsequences: false).dropLast()
         guard let last = words.last else { return outcome.status == 0 ? nil : silent }
@@ -81,35 +85,37 @@ public struct EvidenceList: Sendable {
 
     /// Looks at one entry, and prints what it knows, a line of JSON each time it knows more. Blocks for as long as the
     /// device does, so it has a process of its own; see ``report(leases:examineCommand:)``.
-    public func examine(_ name: String) {
+    ///
+    /// - Throws: `ScoutError` (`io`) where a line can't be written: its lack would pass for an entry that is no device.
+    public func examine(_ name: String) throws(ScoutError) {
         do throws(ScoutError) {
             let path = directory + "/" + name
             var info = stat()
             guard stat(path, &info) == 0 else {
-                Self.say(Finding(device: device(name, reason: String(cString: strerror(errno)))))
+                try Self.say(Finding(device: device(name, reason: String(cString: strerror(errno)))))
                 return
             }
             // Silent about what is no device.
             guard SourceIdentity(info) != nil else { return }
             let unopened = try Source(name: name, path: path, unopened: info)
-            Self.say(Finding(device: Self.describe(unopened), identity: unopened.identity))
+            try Self.say(Finding(device: Self.describe(unopened), identity: unopened.identity))
             let opened: OpenSource
             do throws(ScoutError) {
                 opened = try OpenSource(name: name, path: path)
             } catch {
                 var device = Self.describe(unopened)
                 device.reason = error.message
-                Self.say(Finding(device: device, identity: unopened.identity))
+                try Self.say(Finding(device: device, identity: unopened.identity))
                 return
             }
             var device = Self.describe(opened.source)
-            Self.say(Finding(device: device, identity: opened.source.identity))
+            try Self.say(Finding(device: device, identity: opened.source.identity))
             let table = PartitionTable.read(opened, path: self.path)
             device.partitions = table.partitions
             device.reason = table.reason.map { "its partitions can't be told: \($0)" }
-            Self.say(Finding(device: device, identity: opened.source.identity))
+            try Self.say(Finding(device: device, identity: opened.source.identity))
         } catch {
-            Self.say(Finding(device: device(name, reason: error.message)))
+            try Self.say(Finding(device: device(name, reason: error.message)))
         }
     }
 
@@ -119,9 +125,9 @@ public struct EvidenceList: Sendable {
             partitions: [], exportedOn: [], model: source.model, serial: source.serial)
     }
 
-    private static func say(_ finding: Finding) {
-        guard let line = try? JSONEncoder().encode(finding) else { return }
-        // Nobody reads a line that could not be written; its lack is noticed there.
-        _ = Array(line + [0x0A]).withUnsafeBytes { File.writeAll($0, to: STDOUT_FILENO) }
+    private static func say(_ finding: Finding) throws(ScoutError) {
+        guard let line = try? JSONEncoder().encode(finding),
+            Array(line + [0x0A]).withUnsafeBytes({ File.writeAll($0, to: STDOUT_FILENO) })
+        else { throw ScoutError(.io, "what is known of \(finding.device.name) can't be written") }
     }
 }

@@ -54,6 +54,18 @@ import Testing
         }
     }
 
+    /// A child's answer once went to our own stdout where descriptors were few, and every device was left out.
+    @Test(arguments: [10, 14, 24, 48, 64])
+    func fewDescriptorsLeaveNoDeviceOut(limit: Int) async throws {
+        try await bench { bench in
+            let listed = try await bench.tool("bash")(
+                "-c", "ulimit -n \(limit); exec '\(Project.binary)' evidence --json")
+            let report = try JSON.decode(EvidenceReport.self, from: Data(listed.output.utf8))
+            #expect(report.devices.map(\.name) == ["evidence0", Self.painted], "\(listed.errors)")
+            #expect(report.devices.allSatisfy { $0.sizeBytes > 0 || $0.reason != nil })
+        }
+    }
+
     @Test func wideCharactersKeepColumnsAligned() {
         var table = Table("NAME", "SIZE")
         table.rows = [["日本語", "1"], ["e\u{301}te\u{301}", "2"], ["🙂", "3"], ["\u{1B}", "4"], ["한국", "5"]]

@@ -13,6 +13,6 @@ struct ExamineCommand: ParsableCommand {
     func run() throws {
         let paths = Paths(environment: ProcessInfo.processInfo.environment)
         if openOnly { return try Source.tryOpening(name, in: paths.evidenceDirectory) }
-        EvidenceList(paths: paths).examine(name)
+        try EvidenceList(paths: paths).examine(name)
     }
 }
