@@ -205,15 +205,12 @@ public struct Manifest: Codable, Hashable, Sendable {
         do {
             manifest = try JSONDecoder().decode(Manifest.self, from: Data(bytes))
         } catch {
-            throw ScoutError(.badData, "\(path) is no manifest of an acquisition: \(Self.reason(error))")
+            throw ScoutError(.badData, "\(path) is not the manifest of an acquisition: \(Self.reason(error))")
         }
         guard manifest.schema == acquireSchema else {
             throw ScoutError(.badData, "\(path) has the schema '\(manifest.schema)', not '\(acquireSchema)'")
         }
-        for name in manifest.hashes.keys where HashAlgorithm(rawValue: name) == nil {
-            throw ScoutError(.badData, "\(path) has a hash '\(name)' that is not known here")
-        }
-        guard !manifest.hashes.isEmpty else { throw ScoutError(.badData, "\(path) has no hash to verify against") }
+        try manifest.check(path)
         return (manifest, bytes)
     }
 
@@ -222,7 +219,7 @@ public struct Manifest: Codable, Hashable, Sendable {
         return switch error {
         case .keyNotFound(let key, _): "'\(key.stringValue)' is missing"
         case .typeMismatch(_, let context), .valueNotFound(_, let context), .dataCorrupted(let context):
-            "\(context.codingPath.map(\.stringValue).joined(separator: ".")) \(context.debugDescription)"
+            (context.codingPath.map(\.stringValue) + [context.debugDescription]).joined(separator: " ")
         @unknown default: "it cannot be read"
         }
     }

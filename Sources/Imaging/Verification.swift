@@ -63,7 +63,8 @@ public struct Verification: Sendable {
         for (algorithm, digest) in digests {
             let old = recorded.hashes[algorithm.rawValue]
             fresh.hashes[algorithm.rawValue] = Manifest.Hash(
-                image: digest, source: old?.source, recorded: old?.image, matches: old?.image == digest)
+                image: digest, source: old?.source, recorded: old?.image,
+                matches: old?.image.lowercased() == digest)
         }
         let report = FileSystem.read(names.report).map { String(decoding: $0, as: UTF8.self) }
         fresh.manifestMatchesReport = report.flatMap { TextReport.names(bytes, in: $0) }

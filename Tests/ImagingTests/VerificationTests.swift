@@ -82,6 +82,35 @@ import Testing
         #expect(await scoutError { _ = try await verify(export.image) }?.code == .badData)
     }
 
+    /// What adds up in no way was written by no acquisition; sums that overflow once ended the program.
+    @Test func aManifestThatContradictsItselfIsNotBelieved() async throws {
+        let export = try await acquired(1 << 20)
+        let path = export.image + ".scout.json"
+        let written = try String(contentsOfFile: path, encoding: .utf8)
+        let digest = try coreutils(.sha256, export.image)
+        let huge = #"{"lengthBytes":18446744073709551615,"offsetBytes":0}"#
+        let (hash, bad) = (#""image" : "\#(digest)""#, #""badRanges" : ["#)
+        let (read, unreadable) = (#""readBytes" : 1048576"#, #""unreadableBytes" : 0"#)
+        let changes: [(String, String)] = [
+            (hash, hash + #", "source" : "\#(String(repeating: "f", count: 64))""#),
+            (bad, bad + huge + "," + huge), (bad, bad + #"{"lengthBytes":512,"offsetBytes":0}"#),
+            (bad, bad + #"{"lengthBytes":512,"offsetBytes":1048576}"#),
+            (read, #""readBytes" : 0"#), (read, #""readBytes" : 18446744073709551615"#),
+            (unreadable, #""unreadableBytes" : 512"#), (unreadable, #""unreadableBytes" : 18446744073709551615"#),
+            (#""promisedZeroRangeCount" : 0"#, #""promisedZeroRangeCount" : -5"#),
+        ]
+        for (old, new) in changes {
+            let text = written.replacingOccurrences(of: old, with: new)
+            #expect(text != written, "\(old)")
+            try text.write(toFile: path, atomically: false, encoding: .utf8)
+            #expect(await scoutError { _ = try await verify(export.image) }?.code == .badData, "\(new)")
+        }
+        // Another program may have written the same digits as capitals.
+        try written.replacingOccurrences(of: digest, with: digest.uppercased())
+            .write(toFile: path, atomically: false, encoding: .utf8)
+        #expect(try await verify(export.image).manifest.hashes["sha256"]?.matches == true)
+    }
+
     @Test func aManifestWithoutHashesVerifiesNothing() async throws {
         let export = try await EvidenceExport(size: 1000)
         let result = try await export.acquisition([]).run()
