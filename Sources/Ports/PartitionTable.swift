@@ -118,7 +118,7 @@ struct ExportRange: Hashable, Sendable {
             return
         }
         offsetBytes = request.offsetBytes ?? 0
-        guard offsetBytes <= source.sizeBytes else {
+        guard offsetBytes < source.sizeBytes || offsetBytes == 0 else {
             throw ScoutError(
                 .io,
                 "\(source.path) can't be exported: it has \(source.sizeBytes) bytes, and none from \(offsetBytes) on")
@@ -129,6 +129,10 @@ struct ExportRange: Hashable, Sendable {
                 .io,
                 "\(source.path) can't be exported: it has \(source.sizeBytes) bytes, not \(sizeBytes) from "
                     + "\(offsetBytes) on")
+        }
+        // A whole source may be empty; a part that was asked for may not.
+        guard sizeBytes > 0 || request.lengthBytes == nil else {
+            throw ScoutError(.io, "\(source.path) can't be exported: no bytes of it were asked for")
         }
     }
 

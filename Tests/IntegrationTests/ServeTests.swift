@@ -222,6 +222,8 @@ import Testing
                 (["serve", "nbd", "evidence0", "--port", "80"], 64, "2000"),
                 (["serve", "nbd", "evidence0", "--partition", "3"], 66, "no partition table"),
                 (["serve", "nbd", "evidence0", "--offset", "2M"], 74, "can't be exported"),
+                (["serve", "nbd", "evidence0", "--offset", "1M"], 74, "none from 1048576 on"),
+                (["serve", "nbd", "evidence0", "--length", "0"], 74, "no bytes of it were asked for"),
                 (["serve", "nbd", "/dev/null"], 66, "neither"), (["release", "2003"], 64, "no port is leased"),
                 (["release", "ghost"], 64, "ghost"),
             ] as [([String], Int32, String)] {
