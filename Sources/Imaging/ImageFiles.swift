@@ -105,7 +105,7 @@ public final class ImageFiles: Sendable {
         guard ftruncate(descriptor, off_t(size)) == 0 else {
             throw ScoutError.system(
                 .cannotCreate, "the file system cannot hold a file of \(size) bytes at \(names.partial)", errno,
-                hint: "choose another disk")
+                hint: "choose another disk; 'ulimit -f' shows the limit of this shell")
         }
         state.withLock { $0.hasData = true }
     }
