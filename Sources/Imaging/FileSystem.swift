@@ -211,10 +211,15 @@ enum FileSystem {
 
     /// Opens a regular file or a block device to read. A FIFO, a socket or a terminal is refused and never waited for.
     ///
-    /// - Throws: `ScoutError` (`noSource`). The C functions are `open` with `O_NONBLOCK`, and `fstat`.
+    /// - Throws: `ScoutError`: `noSource`; `io` where it is no fault of the file's, as with too many open files. The C
+    ///   functions are `open` with `O_NONBLOCK`, and `fstat`.
     static func openToRead(_ path: String, _ what: String) throws(ScoutError) -> CInt {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
-        guard descriptor >= 0 else { throw ScoutError.system(.noSource, "cannot open \(what)", errno) }
+        guard descriptor >= 0 else {
+            let code = errno
+            let isOurs = [EMFILE, ENFILE, ENOMEM, EIO].contains(code)
+            throw ScoutError.system(isOurs ? .io : .noSource, "cannot open \(what)", code)
+        }
         var status = stat()
         let isKnown = fstat(descriptor, &status) == 0
         guard isKnown, [S_IFREG, S_IFBLK].contains(status.st_mode & S_IFMT) else {
@@ -235,17 +240,29 @@ enum FileSystem {
 
     /// Reads a small regular file.
     ///
-    /// - Parameter limit: the most that is read; a longer file gives `nil`, as does one that cannot be read.
-    static func read(_ path: String, limit: Int = 64 << 20) -> [UInt8]? {
-        guard let descriptor = try? openToRead(path, path) else { return nil }
+    /// - Parameter limit: the most that is read.
+    /// - Returns: `nil` where nothing has this name.
+    /// - Throws: `ScoutError`: `badData` where it is longer or no regular file, or may not be read; `io`.
+    static func read(_ path: String, limit: Int = 64 << 20) throws(ScoutError) -> [UInt8]? {
+        guard exists(path) else { return nil }
+        let descriptor: CInt
+        do throws(ScoutError) {
+            descriptor = try openToRead(path, path)
+        } catch {
+            throw error.code == .noSource ? ScoutError(.badData, error.message, hint: error.hint) : error
+        }
         defer { close(descriptor) }
         var bytes: [UInt8] = []
         var part = [UInt8](repeating: 0, count: 64 << 10)
         while true {
             let count = Glibc.read(descriptor, &part, part.count)
             if count == 0 { return bytes }
-            if count < 0 && errno == EINTR { continue }
-            guard count > 0, bytes.count + count <= limit else { return nil }
+            let code = errno
+            if count < 0 && code == EINTR { continue }
+            guard count > 0 else { throw ScoutError.system(.io, "cannot read \(path)", code) }
+            guard bytes.count + count <= limit else {
+                throw ScoutError(.badData, "\(path) has more than \(limit) bytes, and is not read")
+            }
             bytes += part[..<count]
         }
     }

@@ -194,9 +194,9 @@ public struct Manifest: Codable, Hashable, Sendable {
     /// Reads a manifest that was written by an acquisition.
     ///
     /// - Parameter path: `IMAGE.scout.json`.
-    /// - Throws: `ScoutError` (`badData`) where the file is missing, no manifest, or has no hash to check.
+    /// - Throws: `ScoutError`: `badData` where the file is missing, no manifest, or has no hash to check; `io`.
     static func read(_ path: String) throws(ScoutError) -> (manifest: Manifest, bytes: [UInt8]) {
-        guard let bytes = FileSystem.read(path) else {
+        guard let bytes = try FileSystem.read(path) else {
             throw ScoutError(
                 .badData, "there is no manifest \(path)",
                 hint: "an image is verified against the manifest that its acquisition wrote beside it")

@@ -38,7 +38,8 @@ extension Manifest {
     ) throws(ScoutError) -> UInt64 {
         var (sum, end): (UInt64, UInt64) = (0, 0)
         for range in ranges {
-            guard range.length > 0, range.offset >= end, range.offset <= size, range.length <= size - range.offset else {
+            guard range.length > 0, range.offset >= end, range.offset <= size, range.length <= size - range.offset
+            else {
                 throw contradiction(path, "its ranges overlap, or are not within the image")
             }
             sum += range.length

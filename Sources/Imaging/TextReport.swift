@@ -76,10 +76,10 @@ enum TextReport {
         return lines.joined(separator: "\n") + "\n"
     }
 
-    /// Whether a report names a manifest with these bytes; `nil` where the report names none.
-    static func names(_ manifestBytes: [UInt8], in report: String) -> Bool? {
-        let line = report.split(separator: "\n").last { $0.hasPrefix(manifestLine) }
-        return line.map { $0.dropFirst(manifestLine.count) == digest(manifestBytes) }
+    /// Whether a report names a manifest with these bytes; one that names none has lost its end.
+    static func names(_ manifestBytes: [UInt8], in report: String) -> Bool {
+        let line = report.split(whereSeparator: \.isNewline).last { $0.hasPrefix(manifestLine) }
+        return line.map { $0.dropFirst(manifestLine.count) == digest(manifestBytes) } ?? false
     }
 
     /// The SHA-256 of some bytes, in lower-case hexadecimal.

@@ -31,7 +31,8 @@ public struct Verification: Sendable {
     ///   - cancellation: ends the work within 200 ms.
     ///   - progress: called about ten times a second, on a thread of its own.
     /// - Returns: the verdict; that it says no is not an error.
-    /// - Throws: `ScoutError`: `noSource` without an image, `badData` without a manifest, `io`, `interrupted`.
+    /// - Throws: `ScoutError`: `noSource` without an image, `badData` without a manifest or with a report that is
+    ///   not readable, `io`, `interrupted`.
     public func run(
         cancellation: Cancellation, progress: @escaping @Sendable (Progress) -> Void
     ) async throws -> Result {
@@ -46,6 +47,7 @@ public struct Verification: Sendable {
         let size = try FileSystem.size(descriptor, path: image)
         let names = ImageFiles.Names(image: image)
         let (recorded, bytes) = try Manifest.read(names.manifest)
+        let report = try FileSystem.read(names.report)
         let started = Manifest.now()
         let clock = ContinuousClock.now
 
@@ -66,8 +68,7 @@ public struct Verification: Sendable {
                 image: digest, source: old?.source, recorded: old?.image,
                 matches: old?.image.lowercased() == digest)
         }
-        let report = FileSystem.read(names.report).map { String(decoding: $0, as: UTF8.self) }
-        fresh.manifestMatchesReport = report.flatMap { TextReport.names(bytes, in: $0) }
+        fresh.manifestMatchesReport = report.map { TextReport.names(bytes, in: String(decoding: $0, as: UTF8.self)) }
         fresh.startedAt = started
         fresh.finishedAt = Manifest.now()
         fresh.averageBytesPerSecond = rate(size, since: clock)

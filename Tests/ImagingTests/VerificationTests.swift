@@ -111,6 +111,31 @@ import Testing
         #expect(try await verify(export.image).manifest.hashes["sha256"]?.matches == true)
     }
 
+    /// "There is no report" is said only where there is none.
+    @Test func aReportThatCannotBeReadOrLostItsEndIsNotPassedOver() async throws {
+        let export = try await acquired(1000)
+        let report = export.image + ".txt"
+        let text = try String(contentsOfFile: report, encoding: .utf8)
+        // A mail program's line ends leave it what it is.
+        try text.replacingOccurrences(of: "\n", with: "\r\n").write(toFile: report, atomically: false, encoding: .utf8)
+        #expect(try await verify(export.image).isIntact)
+        for part in ["", String(text.prefix(200))] {
+            try part.write(toFile: report, atomically: false, encoding: .utf8)
+            let result = try await verify(export.image)
+            #expect(result.manifest.manifestMatchesReport == false && !result.isIntact)
+        }
+        unlink(report)
+        for node in [report, export.image + ".scout.json"] {
+            unlink(node)
+            #expect(mkfifo(node, 0o600) == 0)
+            let failure = await scoutError { _ = try await verify(export.image) }
+            #expect(
+                failure?.code == .badData && failure?.message.contains("neither") == true,
+                "\(String(describing: failure))")
+            unlink(node)
+        }
+    }
+
     @Test func aManifestWithoutHashesVerifiesNothing() async throws {
         let export = try await EvidenceExport(size: 1000)
         let result = try await export.acquisition([]).run()

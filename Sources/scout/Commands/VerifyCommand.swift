@@ -6,7 +6,10 @@ import Imaging
 struct VerifyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify", abstract: "Compare an image with the manifest that its acquisition wrote.",
-        discussion: "Exit status 0 only where the size and every hash agree; 1 where one does not.")
+        discussion: """
+            Exit status 0 only where the size and every hash agree, and the manifest is the one that the report beside it
+            names, if there is a report; 1 where one does not.
+            """)
 
     @Argument(help: ArgumentHelp("The image.", valueName: "IMAGE"), completion: .file()) var image: String
     @OptionGroup var global: GlobalOptions
