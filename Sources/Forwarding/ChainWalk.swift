@@ -58,6 +58,8 @@ enum Cut {
     case source(AddressSet)
     case destination(AddressSet)
     case sourcePorts(PortSet)
+    case tcpFlags(UInt8)
+    case firstHeader([UInt8])
 }
 
 /// Walks packets through the chains of a rule set.
@@ -244,7 +246,8 @@ final class ChainWalk {
         case .anyPorts(let ports):
             max(holds(ports, packet, packet.sourcePorts), holds(ports, packet, packet.destinationPorts))
         case .tcpFlags(let test):
-            packet.transport == TransportProtocol.tcp ? test.holds(UInt32(packet.tcpFlags)) : .no
+            packet.transport == TransportProtocol.tcp ? holds(test, packet) : .no
+        case .firstHeader(let numbers): holds(firstHeader: numbers, packet)
         case .states(let wanted):
             wanted.isDisjoint(with: packet.states)
                 ? (wanted.isDisjoint(with: packet.possibleStates) ? .no : .maybe) : .yes
@@ -255,6 +258,22 @@ final class ChainWalk {
         case .fragment: .no
         case .varying, .notUnderstood: .maybe
         }
+    }
+
+    private func holds(_ test: BitTest, _ packet: Packet) -> Ternary {
+        let answer = test.holds(UInt32(packet.tcpFlags), known: UInt32(~packet.openFlags))
+        if answer == .maybe, cut == nil, choice != nil {
+            cut = .tcpFlags(UInt8(truncatingIfNeeded: test.mask) & packet.openFlags)
+        }
+        return answer
+    }
+
+    private func holds(firstHeader numbers: [UInt8], _ packet: Packet) -> Ternary {
+        let candidates = packet.firstHeaders.isEmpty ? [packet.transport] : packet.firstHeaders
+        let count = candidates.count { numbers.contains($0) }
+        if count == 0 || count == candidates.count { return Ternary(count > 0) }
+        if cut == nil, choice != nil { cut = .firstHeader(numbers) }
+        return .maybe
     }
 
     private func fits(_ patterns: [InterfacePattern], _ name: InterfaceName?) -> Ternary {

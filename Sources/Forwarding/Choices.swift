@@ -50,6 +50,8 @@ extension Evaluator {
         var packet = packet
         packet.source = unnamed(packet.source) ?? packet.source
         packet.sourcePorts.range = unnamed(packet.sourcePorts.range)
+        packet.openFlags = 0
+        packet.firstHeaders = []
         if picksDestination { packet.destination = unnamed(packet.destination) ?? packet.destination }
         var decision = decide(packet)
         decision.condition = "whoever no rule names"
@@ -175,6 +177,27 @@ private struct Pick {
                     $0.within.append("asks for " + text(some))
                 },
             ]
+        case .tcpFlags(let bits):
+            // The last is tried first: a SYN as every system sends it.
+            return TCPFlags.ways(bits).reversed().map { flags in
+                with {
+                    $0.packet.tcpFlags |= flags
+                    $0.packet.openFlags &= ~bits
+                    if flags != 0 { $0.within.append("sets \(TCPFlags.words(flags)) beside syn") }
+                }
+            }
+        case .firstHeader(let numbers):
+            let parts = [false, true].map { isNamed in
+                packet.firstHeaders.filter { numbers.contains($0) == isNamed }
+            }
+            return parts.sorted { !$0.contains(packet.transport) && $1.contains(packet.transport) }.map { headers in
+                with {
+                    $0.packet.firstHeaders = headers
+                    if !headers.contains(packet.transport) {
+                        $0.within.append("puts another header of IPv6 before the transport's")
+                    }
+                }
+            }
         case .sourcePorts(let set):
             let all = packet.sourcePorts.range
             let rest = PortScan.subtracting(set.ranges, from: [all])

@@ -20,10 +20,19 @@ extension Evaluator {
         let tcp = opening.transport == TransportProtocol.tcp
         // Whoever gets a datagram is reached, whether his answer finds a way or not.
         if opening.transport == TransportProtocol.udp { return course }
-        let later = !tcp ? [0] : looksAtPush ? [TCPFlags.ack, TCPFlags.ack | TCPFlags.psh] : [TCPFlags.ack]
+        let later =
+            !tcp
+            ? [0] : flagsLookedAt & TCPFlags.psh != 0 ? [TCPFlags.ack, TCPFlags.ack | TCPFlags.psh] : [TCPFlags.ack]
         for flags in (tcp ? [TCPFlags.syn | TCPFlags.ack] : []) + later {
             course = answer(course, opening: opening, flags: flags, certain: extra, possible: possible)
             if course.isOver { return course }
+        }
+        if tcp, opening.isCrafted {
+            // Of whom one kind of packet passes, he sends that.
+            let ways = TCPFlags.ways(flagsLookedAt & TCPFlags.beside).map {
+                follow(course, opening: opening, flags: TCPFlags.ack | $0, certain: extra, possible: possible)
+            }
+            return ways.first { !$0.isOver && $0.doubt == nil } ?? ways.first { !$0.isStopped } ?? ways.first ?? course
         }
         for flags in later {
             course = follow(course, opening: opening, flags: flags, certain: extra, possible: possible)
@@ -46,6 +55,7 @@ extension Evaluator {
         packet.destinationPorts = opening.sourcePorts
         packet.icmpType = rules.family == .ipv4 ? 0 : 129
         packet.isLocal = .no
+        packet.firstHeaders = []
         packet.establish(flags: flags, certain: certain.union(.reply), possible: possible)
         packet.outInterface = opening.inInterface
         if forth.isLocal == .yes {

@@ -34,7 +34,8 @@ public final class Evaluator {
 
     private var entrances: [InterfaceName: Entrance] = [:]
     let entries: [Chain.Hook: [Entry]]
-    let looksAtPush: Bool
+    /// The flags of TCP that a rule looks at.
+    let flagsLookedAt: UInt8
     /// Connection tracking knows a packet from here on (`NF_IP_PRI_CONNTRACK`).
     private static let trackingPriority = -200
     static let destinationPriority = -100
@@ -49,17 +50,14 @@ public final class Evaluator {
         self.network = network
         walk = ChainWalk(rules: rules, budget: effort)
         var entries: [Chain.Hook: [Entry]] = [:]
-        var looksAtPush = false
+        var flagsLookedAt: UInt32 = 0
         for (table, content) in rules.tables.enumerated() {
             for (chain, list) in content.chains.enumerated() {
                 if let base = list.base {
                     entries[base.hook, default: []].append(Entry(table: table, chain: chain, base: base))
                 }
                 for rule in list.rules {
-                    for case .tcpFlags(let test) in rule.conditions.map(\.test)
-                    where test.mask & UInt32(TCPFlags.psh) != 0 {
-                        looksAtPush = true
-                    }
+                    for case .tcpFlags(let test) in rule.conditions.map(\.test) { flagsLookedAt |= test.mask }
                 }
             }
         }
@@ -70,7 +68,7 @@ public final class Evaluator {
                 return (one.place, one.priority, $0.offset) < (other.place, other.priority, $1.offset)
             }.map(\.element)
         }
-        self.looksAtPush = looksAtPush
+        self.flagsLookedAt = UInt8(truncatingIfNeeded: flagsLookedAt)
     }
 
     /// Decides about one connection.

@@ -62,7 +62,7 @@ enum IPTablesWords {
     private static let ports: Set = ["tcp sport", "tcp dport", "udp sport", "udp dport"]
     private static let plain: Set = [
         "meta iifname", "meta oifname", "meta iif", "meta oif", "meta l4proto", "meta mark", "meta pkttype",
-        "ip saddr", "ip daddr", "ip protocol", "ip ttl", "ip6 saddr", "ip6 daddr", "ip6 nexthdr", "ip6 hoplimit",
+        "ip saddr", "ip daddr", "ip protocol", "ip ttl", "ip6 saddr", "ip6 daddr", "ip6 hoplimit",
         "icmp type", "icmp code", "icmpv6 type", "icmpv6 code",
     ]
     private static let masked: Set = [

@@ -182,8 +182,8 @@ struct NFTRule {
         case ("ip", "saddr"), ("ip6", "saddr"): add(addresses(comparison).map { .source($0) }, negated: negated)
         case ("ip", "daddr"), ("ip6", "daddr"): add(addresses(comparison).map { .destination($0) }, negated: negated)
         case ("ip", "protocol"), ("ip6", "nexthdr"):
-            let right = isEquality(comparison) ? values(comparison.right) : nil
-            add(right?.transports.map { .transport($0) }, negated: negated)
+            let right = isEquality(comparison) ? values(comparison.right)?.transports : nil
+            add(right.map { header == "ip" ? .transport($0) : .firstHeader($0) }, negated: negated)
         case ("tcp", "sport"), ("udp", "sport"), ("th", "sport"):
             require(header)
             add(ports(comparison).map { .sourcePorts($0) }, negated: negated)

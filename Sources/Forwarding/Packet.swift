@@ -16,6 +16,12 @@ public struct Packet: Sendable {
     var sourcePorts = PortRange(range: Self.clientPorts)
     var destinationPorts: PortRange
     var tcpFlags = TCPFlags.syn
+    /// Bits of the flags that its sender may set or not, as suits him.
+    var openFlags: UInt8 = 0
+    /// Whether its sender does what no program of the system does, and picks the flags of each packet.
+    var isCrafted = false
+    /// What IPv6's own header may name as the next one; nothing is the transport alone.
+    var firstHeaders: [UInt8] = []
     var icmpType: UInt8 = 8
     /// What connection tracking says for certain, and what it may say.
     var states: ConnectionStates = .new
@@ -77,6 +83,10 @@ public struct Packet: Sendable {
         destinationPorts = PortRange(range: port...port, isAskedFor: true)
     }
 
+    /// Headers that may stand before that of the transport: hop-by-hop options, routing, fragment, destination options
+    /// (RFC 8200, 4.1).
+    static let extensionHeaders: [UInt8] = [0, 43, 44, 60]
+
     var hasPorts: Bool {
         transport == TransportProtocol.tcp || transport == TransportProtocol.udp
     }
@@ -89,6 +99,7 @@ public struct Packet: Sendable {
     ///   - possible: what else may be.
     mutating func establish(flags: UInt8, certain extra: ConnectionStates, possible: ConnectionStates) {
         tcpFlags = flags
+        openFlags = 0
         states = extra.union(.established)
         possibleStates = states.union(possible)
     }

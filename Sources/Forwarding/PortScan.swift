@@ -15,7 +15,7 @@ final class PortScan {
     enum Picks {
         /// Nothing: the answer is that for all of them.
         case nothing
-        /// Where he asks from: the answer is that for whomever it is best for.
+        /// Where he asks from, and how his packets look: the answer is that for whomever it is best for.
         case source
         case sourceAndDestination
     }
@@ -59,6 +59,12 @@ final class PortScan {
             interface: group.names[0], source: source, destination: destination, isLocal: isLocal, port: 0,
             transport: transport)
         packet.sourcePorts.range = sourcePorts
+        if picks != .nothing {
+            packet.isCrafted = true
+            packet.openFlags = transport == TransportProtocol.tcp ? TCPFlags.beside : 0
+            packet.firstHeaders =
+                evaluator.rules.family == .ipv6 ? [transport] + Packet.extensionHeaders : []
+        }
         packet.likelyExit = exit.map { InterfaceName($0) }
         opening = packet
     }

@@ -239,6 +239,8 @@ struct Condition: Sendable {
         /// Whether the destination is an address of this host.
         case destinationIsLocal
         case transport([UInt8])
+        /// What IPv6's own header names as the next one, which is not the transport where other headers come between.
+        case firstHeader([UInt8])
         case sourcePorts(PortSet)
         case destinationPorts(PortSet)
         case anyPorts(PortSet)

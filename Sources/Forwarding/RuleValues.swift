@@ -11,6 +11,9 @@ enum TCPFlags {
     /// Those of congestion (RFC 3168), which iptables has no words for.
     static let ece: UInt8 = 64
     static let cwr: UInt8 = 128
+    /// What may be set beside SYN: the kernel still takes the packet for one that opens a connection (`tcp_valid_flags` of
+    /// nf_conntrack_proto_tcp.c, `tcp_rcv_state_process`).
+    static let beside = psh | urg | ece | cwr
     /// What `--syn` looks at.
     static let opening = fin | syn | rst | ack
 
@@ -19,6 +22,15 @@ enum TCPFlags {
         let words = ["fin": fin, "syn": syn, "rst": rst, "psh": psh, "ack": ack, "urg": urg, "ecn": ece, "cwr": cwr]
         return words[word].map { UInt32($0) }
     }
+
+    /// The words of the bits that are set, as nft has them.
+    static func words(_ flags: UInt8) -> String {
+        ["fin", "syn", "rst", "psh", "ack", "urg", "ecn", "cwr"].enumerated()
+            .filter { flags & 1 << UInt8($0.offset) != 0 }.map(\.element).joined(separator: ", ")
+    }
+
+    /// Each way to set some of these bits, or none, which is the first.
+    static func ways(_ bits: UInt8) -> [UInt8] { (0...bits).filter { $0 & ~bits == 0 } }
 
     /// Reads `FIN,SYN`, `ALL` or `NONE`.
     static func named(_ text: String) -> UInt8? {
