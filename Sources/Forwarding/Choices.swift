@@ -164,7 +164,7 @@ private struct Pick {
                 },
                 with {
                     $0.packet.source = some
-                    $0.within.append("has " + text(some))
+                    $0.within.append((packet.transport == TransportProtocol.udp ? "sends as " : "has ") + text(some))
                 },
             ]
         case .destination(let set):

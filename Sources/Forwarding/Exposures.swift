@@ -117,8 +117,11 @@ extension Survey {
     ) -> [PortScan] {
         groups.flatMap { group in
             Self.transports.map {
-                PortScan(
-                    evaluator ?? self.evaluator, by: group, from: source, to: destination, isLocal: .no, transport: $0,
+                let evaluator = evaluator ?? self.evaluator
+                return PortScan(
+                    evaluator, by: group,
+                    from: Self.senders(source, $0, evaluator.rules.family, by: group, network),
+                    to: destination, isLocal: .no, transport: $0,
                     picks: .sourceAndDestination, splits: splits, exit: exit)
             }
         }

@@ -29,7 +29,7 @@ public struct HostListing: Sendable {
         settings() {
             for i in /proc/sys/net/ipv4/conf/*; do
                 name=${i##*/}; other=/proc/sys/net/ipv6/conf/$name; printf '%s' "$name"
-                for f in "$i/forwarding" "$i/route_localnet" "$other/forwarding" "$other/force_forwarding" "$other/disable_ipv6"; do
+                for f in "$i/forwarding" "$i/route_localnet" "$other/forwarding" "$other/force_forwarding" "$other/disable_ipv6" "$i/rp_filter"; do
                     value=-; { read -r value < "$f"; } 2> /dev/null; printf ' %s' "${value:--}"
                 done; echo
             done

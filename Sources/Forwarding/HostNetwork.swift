@@ -78,7 +78,7 @@ public struct HostNetwork: Sendable {
         lanInterfaces = []
         assumptions = [
             "the rules came without their host: forwarding is taken to be on for every interface, loopback addresses out of "
-                + "reach, routing without policies, and no program (XDP, tc) before the rules"
+                + "reach, senders unchecked (rp_filter), routing without policies, and no program (XDP, tc) before the rules"
         ]
     }
 
@@ -149,18 +149,22 @@ public struct InterfaceSettings: Hashable, Sendable {
     public var forcesIPv6Forwarding: Bool
     /// Whether it takes no IPv6 at all (`disable_ipv6`).
     public var refusesIPv6: Bool
+    /// Whether an IPv4 packet is dropped whose sender's address is not routed by it (`rp_filter`, where that comes to 1).
+    public var checksSources: Bool
 
     /// What the kernel calls the settings of interfaces that come up later.
     static let defaultName = "default"
 
     /// - Parameters: one for each property, in their order.
     public init(
-        forwards: Bool, routesLoopback: Bool = false, forcesIPv6Forwarding: Bool = false, refusesIPv6: Bool = false
+        forwards: Bool, routesLoopback: Bool = false, forcesIPv6Forwarding: Bool = false, refusesIPv6: Bool = false,
+        checksSources: Bool = false
     ) {
         self.forwards = forwards
         self.routesLoopback = routesLoopback
         self.forcesIPv6Forwarding = forcesIPv6Forwarding
         self.refusesIPv6 = refusesIPv6
+        self.checksSources = checksSources
     }
 }
 

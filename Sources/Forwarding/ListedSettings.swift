@@ -13,12 +13,14 @@ extension HostListing {
     }
 
     private func describeInterfaces(_ network: inout HostNetwork) {
-        let words = lines("settings").filter { $0.count == 6 }
+        // Listings of older toolkits lack the last word.
+        let words = lines("settings").filter { $0.count == 6 || $0.count == 7 }
         guard !words.isEmpty else {
             network.assumptions.append(
                 "the listing does not tell what is forwarded by interface: taken for the same on all of them")
             return
         }
+        let sourceCheck = Self.sourceCheck(words.first { $0[0] == "all" })
         for line in words {
             let name = String(line[0])
             if name == "all" {
@@ -28,9 +30,15 @@ extension HostListing {
                 // What can't be read is taken for open.
                 network.settings[name] = InterfaceSettings(
                     forwards: line[1] != "0", routesLoopback: line[2] == "1", forcesIPv6Forwarding: line[4] == "1",
-                    refusesIPv6: line[5] == "1")
+                    refusesIPv6: line[5] == "1",
+                    checksSources: max(sourceCheck, Self.sourceCheck(line)) == 1)
             }
         }
+    }
+
+    /// `rp_filter`, of which the higher counts, the interface's or that of all (`IN_DEV_RPFILTER`); 1 alone is strict.
+    private static func sourceCheck(_ line: [Substring]?) -> Int {
+        line.flatMap { $0.count > 6 ? Int($0[6]) : nil } ?? 0
     }
 
     // MARK: Policy routing

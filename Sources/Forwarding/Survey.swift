@@ -105,10 +105,23 @@ final class Survey {
         return (usual + others).flatMap { destination, place in
             transports.map { transport in
                 PortScan(
-                    evaluator, by: group, from: source, to: destination, isLocal: .yes, transport: transport,
+                    evaluator, by: group, from: senders(source, transport, evaluator.rules.family, by: group, network),
+                    to: destination, isLocal: .yes, transport: transport,
                     picks: place?.hasPrefix("127.") == true ? .sourceAndDestination : .source, place: place)
             }
         }
+    }
+
+    /// Whom packets may say they are from. Who is up to no good sends a datagram as whoever he likes, where the kernel lets
+    /// him; for TCP he needs the answer.
+    static func senders(
+        _ honest: AddressSet, _ transport: UInt8, _ family: RuleSet.Family, by group: InterfaceGroup,
+        _ network: HostNetwork
+    ) -> AddressSet {
+        let isChecked = family == .ipv4 && network.settings(group.names[0])?.checksSources == true
+        if transport != TransportProtocol.udp || isChecked { return honest }
+        // The host's own addresses it takes from nobody (`__fib_validate_source`).
+        return AddressSet.all(family).subtracting(network.local(family)).subtracting(HostNetwork.neverUnicast(family))
     }
 
     /// Every address that is routed by an interface, but the host's.

@@ -47,6 +47,36 @@ import Testing
         #expect(report.exposures(about: "tcp 8080").isEmpty, "\(report.exposures)")
     }
 
+    // MARK: Another's address
+
+    private static func settings(_ all: Int, _ card: Int) -> String {
+        "all 1 0 0 0 0 \(all)\ndefault 1 0 0 0 0 \(card)\neth0 1 0 0 0 0 \(card)\ntap0 1 0 0 0 0 \(card)\nve-container 1 0 0 0 0 \(card)\n"
+    }
+
+    /// One datagram is enough, and its sender writes on it what he likes; TCP waits for an answer that goes elsewhere.
+    @Test func aDatagramFromAnothersAddressArrives() throws {
+        let rules = [
+            "-s 10.1.0.0/24 -p udp --dport 161 -j ACCEPT", "-s 10.1.0.0/24 -p tcp --dport 162 -j ACCEPT",
+            "-s 192.168.77.5/32 -p udp --dport 163 -j ACCEPT", "-s 10.1.0.2/32 -p udp --dport 164 -j ACCEPT", "-j DROP",
+        ]
+        for (all, card) in [(0, 0), (0, 2), (2, 1), (1, 2)] {
+            let report = try Self.report(input: rules, settings: Self.settings(all, card))
+            let lan = report.exposures(about: "a LAN neighbour reaches the host itself: udp 161", "sends as 10.1.0.")
+            #expect(lan.map(\.severity) == [.critical], "\(all) \(card): \(report.exposures)")
+            #expect(report.exposures(about: "in the container reaches the host itself: udp 161").count == 1)
+            #expect(report.exposures(about: "a VPN peer reaches the host itself", "163").count == 1)
+            #expect(report.exposures(about: "LAN neighbour", "162").isEmpty, "\(report.exposures)")
+            // The host's own addresses nobody can send from.
+            #expect(report.exposures(about: "164").isEmpty, "\(report.exposures)")
+        }
+        for (all, card) in [(1, 0), (0, 1), (1, 1)] {
+            let report = try Self.report(input: rules, settings: Self.settings(all, card))
+            #expect(report.exposures(about: "LAN neighbour", "161").isEmpty, "\(all) \(card): \(report.exposures)")
+            #expect(report.exposures(about: "LAN neighbour", "163").count == 1)
+            #expect(report.exposures(about: "VPN peer", "163").isEmpty)
+        }
+    }
+
     // MARK: Headers of IPv6
 
     /// One rule for all that comes in, in a table of iptables' name; iptables' own listing is what its tool makes of it.
