@@ -202,6 +202,7 @@ struct DoctorTests {
         #expect(foreign.report.hops.map(\.ok) == Array(repeating: true, count: 8) + [nil])
         #expect(foreign.report.hops[6].detail.hasPrefix("nbdkit (pid "), "\(foreign.report.hops[6].detail)")
         #expect(foreign.status == 1 && foreign.report.verdict.hasPrefix("end-to-end is not proven"))
+        #expect(foreign.report.advice.hasPrefix("expert: "), "\(foreign.report.advice)")
         try await lab.shell("container", "pkill nbdkit")
         try await doubtsAreNoProof(lab)
         // From inside there is no way to prove the way from outside, and it says so.

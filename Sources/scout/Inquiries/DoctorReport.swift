@@ -82,8 +82,8 @@ struct Trouble: Error {
 enum Finding: Sendable {
     /// It is as it should be, and how that shows.
     case proven(String)
-    /// Nothing speaks against it, and nothing proves it.
-    case notKnown(String)
+    /// Nothing speaks against it, and nothing proves it; with what to do next, and who.
+    case notKnown(String, next: String)
 }
 
 /// The protocol of an examination: each hop with its outcome and time.
@@ -92,6 +92,8 @@ actor Examination {
     private var trouble: Trouble?
     /// A finding that breaks nothing, for the verdict.
     private var remark: (text: String, advice: String)?
+    /// The next step of the first finding that proves nothing.
+    private var advice: String?
 
     /// Runs one hop, unless one before it has failed.
     ///
@@ -135,7 +137,9 @@ actor Examination {
     func note(_ id: DoctorReport.HopID, _ finding: Finding, since start: ContinuousClock.Instant) {
         switch finding {
         case .proven(let detail): note(id, true, detail, since: start)
-        case .notKnown(let detail): note(id, nil, detail, since: start)
+        case .notKnown(let detail, let next):
+            note(id, nil, detail, since: start)
+            advice = advice ?? next
         }
     }
 
@@ -181,8 +185,12 @@ actor Examination {
             verdict = "\(unproven.id.rawValue) is not proven: \(unproven.detail)"
         }
         if failed == nil, let remark { verdict += "; \(remark.text)" }
+        let isWell = failed == nil && unproven == nil
+        // Where nobody has a better word, the verdict still needs a next step.
+        let last =
+            isWell ? "" : "expert: scout ports shows who is on the port; scout doctor without a port proves the way"
         return DoctorReport(
-            ok: failed == nil && unproven == nil, port: port, hops: all, verdict: verdict,
-            advice: trouble?.advice ?? remark?.advice ?? "")
+            ok: isWell, port: port, hops: all, verdict: verdict,
+            advice: trouble?.advice ?? advice ?? remark?.advice ?? last)
     }
 }

@@ -65,12 +65,36 @@ struct HostSearch: Sendable {
                 "\(said): nobody on the VPN has this address, but the same scout, by its host key, answers at \(other): its VPN "
                     + "address has changed", .expert,
                 doctor.invocation.configuration.targets[doctor.target.name] != nil
-                    ? "scout target remove \(doctor.target.name); scout target add \(doctor.target.name) \(other)"
-                    : "name the new address: --target \(other)")
+                    ? Self.renaming(doctor.target, to: other, doctor.invocation.configuration)
+                    : "name the new address: --target \(Self.address(doctor.target, at: other))")
         }
         return Trouble(
             "\(said), and nobody else on the VPN is this scout: the LiveOS is off, or its VPN process is dead", .owner,
             "restart the VPN on the LiveOS, and tell the expert its address: it changes with several scouts on one VPN")
+    }
+
+    /// The same user and port at another address, as a word for the shell.
+    private static func address(_ target: Target, at other: String) -> String {
+        var address = target.address
+        address.host = other
+        return word(address.description)
+    }
+
+    private static func word(_ text: String) -> String {
+        text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "-_./@:".contains($0)) }
+            ? text : "'" + text.replacing("'", with: #"'\''"#) + "'"
+    }
+
+    /// The commands that give a target another address, and keep all else of it.
+    static func renaming(_ target: Target, to other: String, _ configuration: Configuration) -> String {
+        // As it is remembered: the command line may have named other things for once.
+        let known = configuration.targets[target.name] ?? target
+        let options = [("--identity", known.identity), ("--topology", known.topology)].compactMap { name, value in
+            value.map { " \(name) \(word($0))" }
+        }
+        let use = configuration.defaultTarget == known.name ? "; scout target use \(known.name)" : ""
+        return "scout target remove \(known.name); scout target add \(known.name) \(address(known, at: other))"
+            + options.joined() + use
     }
 
     /// How many clients a Bitscout VPN server admits; their addresses follow its own.

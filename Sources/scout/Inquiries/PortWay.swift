@@ -24,7 +24,7 @@ struct PortWay: Sendable {
             }
             switch judged {
             case .proven: await book.note(.forward, judged, since: start)
-            case .notKnown(let reason): return try await doWithout(reason, since: start)
+            case .notKnown(let reason, _): return try await doWithout(reason, since: start)
             }
             let begun = ContinuousClock.now
             do {
@@ -66,7 +66,10 @@ struct PortWay: Sendable {
                 "the host lets port \(port) through at another of its addresses only: \(forward.reason ?? "")", .owner,
                 "scout host forwarding apply loads the firewall as it should be")
         case .open: return .proven("the host forwards it to \(forward.to), says \(report.source.words)")
-        case .unknown: return .notKnown("the host's rules don't tell: \(forward.reason ?? "not understood")")
+        case .unknown:
+            return .notKnown(
+                "the host's rules don't tell: \(forward.reason ?? "not understood")",
+                next: "owner: look at that rule; scout host forwarding apply loads the firewall as it should be")
         case .closed:
             throw Trouble(
                 "the host does not let port \(port) through: \(forward.reason ?? "no reason given")", .owner,
@@ -85,7 +88,11 @@ struct PortWay: Sendable {
             throw Trouble(
                 reach.reason, .expert,
                 "release it and serve it with --allow for this address; scout ports shows who is allowed")
-        case .unknown: return .notKnown(reach.reason)
+        case .unknown where row.state == .foreign:
+            return .notKnown(
+                reach.reason, next: "expert: scout doctor without a port proves the way; scout serve proves itself")
+        case .unknown:
+            return .notKnown(reach.reason, next: "expert: try again; scout ports shows who is on port \(row.port)")
         case .closed:
             throw Trouble(
                 "a connection to \(host) port \(row.port) does not reach the container: \(reach.reason)", .owner,

@@ -1,0 +1,42 @@
+import Core
+import TestSupport
+import Testing
+
+@testable import scout
+
+/// The next step that the doctor names.
+@Suite struct AdviceTests {
+    @Test func whatIsNotProvenHasANextStep() async throws {
+        let start = ContinuousClock.now
+        for finding in [Finding.notKnown("it may be", next: "expert: look"), nil] {
+            let book = Examination()
+            if let finding { await book.note(.endToEnd, finding, since: start) }
+            let report = await book.report(port: 2000, needed: [.endToEnd], success: "well")
+            #expect(!report.ok && report.advice.hasPrefix(finding == nil ? "expert: scout ports" : "expert: look"))
+        }
+        let book = Examination()
+        await book.note(.endToEnd, .proven("the nonce came back"), since: start)
+        let report = await book.report(port: 2000, needed: [.endToEnd], success: "well")
+        #expect(report.ok && report.advice.isEmpty && report.verdict == "well")
+    }
+
+    /// The commands are typed as they stand, and leave all of a target but its address alone.
+    @Test(
+        arguments: [
+            ("ann@10.1.0.2:2222", "~/keys/it's \"mine\" $(id)", "22.04"), ("10.1.0.2", nil, nil),
+        ] as [(String, String?, String?)])
+    func anotherAddressCostsATargetNothingElse(address: String, identity: String?, topology: String?) async throws {
+        try await Workbench.with { bench in
+            let path = try #require(bench.environment["SCOUT_CONFIG"])
+            var target = Target(
+                name: "case42", address: try #require(Address(address)), identity: identity, topology: topology)
+            try ConfigurationFile(path).add(target)
+            let commands = HostSearch.renaming(target, to: "10.1.0.7", try Configuration.load(path))
+            let outcome = try await bench.tool("bash")("-ec", "scout() { '\(Project.binary)' \"$@\"; }; \(commands)")
+            #expect(outcome.status == 0, "\(commands): \(outcome.errors)")
+            target.address.host = "10.1.0.7"
+            let new = try Configuration.load(path)
+            #expect(new.targets == ["case42": target] && new.defaultTarget == "case42", "\(commands)")
+        }
+    }
+}
