@@ -113,14 +113,14 @@ extension Survey {
     /// A question over TCP and UDP to what is not the host itself.
     private func scans(
         _ evaluator: Evaluator? = nil, by groups: [InterfaceGroup], from source: AddressSet, to destination: AddressSet,
-        splits: Int = 64, exit: String? = nil
+        splits: Int = 64, exit: String? = nil, isHonest: Bool = false
     ) -> [PortScan] {
         groups.flatMap { group in
             Self.transports.map {
                 let evaluator = evaluator ?? self.evaluator
                 return PortScan(
                     evaluator, by: group,
-                    from: Self.senders(source, $0, evaluator.rules.family, by: group, network),
+                    from: isHonest ? source : Self.senders(source, $0, evaluator.rules.family, by: group, network),
                     to: destination, isLocal: .no, transport: $0,
                     picks: .sourceAndDestination, splits: splits, exit: exit)
             }
@@ -227,13 +227,14 @@ extension Survey {
         // By design, so it is not worth much effort.
         let container = container ?? insiders
         let beyond = lanInterfaces.flatMap { exit in
-            scans(by: [group], from: container, to: outside, splits: 4, exit: exit.names[0])
+            scans(by: [group], from: container, to: outside, splits: 4, exit: exit.names[0], isHonest: true)
         }
         found += exposures(beyond, .info, where: { !$0.isForwarded }) {
             "the container reaches the owner's network and the internet, as documented: \($0.ports)"
         }
-        found += exposures(scans(by: [group], from: container, to: peers, splits: 4), .info, where: { !$0.isForwarded })
-        {
+        found += exposures(
+            scans(by: [group], from: container, to: peers, splits: 4, isHonest: true), .info, where: { !$0.isForwarded }
+        ) {
             "the container reaches the VPN's machines, as documented: \($0.ports)"
         }
         return found

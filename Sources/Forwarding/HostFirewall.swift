@@ -153,16 +153,19 @@ public struct HostFirewall: Sendable {
         let (inForce, problems) = await isInForce()
         let settings = HostSettings(paths)
         var enabled = settings.switches[name]
-        if !settings.switchesAreKnown {
-            // How it is set is not to be known; how it is, the kernel says. What can't be looked at may be open.
-            let seen = try? await report(source: .agent)
-            enabled = (name == .lan ? seen?.lan.enabled : seen?.hostControl.enabled) ?? true
+        var letsIn: Bool?
+        if !inForce, let seen = try? await report(source: .agent) {
+            letsIn = name == .lan ? seen.lan.enabled : seen.hostControl.enabled
         }
-        return HostSwitchReport(
+        // How it is set is not to be known then; how it is, the kernel says. What can't be looked at may be open.
+        if !settings.switchesAreKnown { enabled = letsIn ?? true }
+        var status = HostSwitchReport(
             name: name, enabled: enabled, changed: false, rulesAreInForce: inForce,
             port: name == .control ? topology.hostControlPort : nil,
             isListening: name == .control ? server.isListening : nil, endedSessions: 0,
             problems: problems.map(\.message))
+        status.rulesLetIn = letsIn
+        return status
     }
 
     /// Whether the kernel has exactly the rules that ``generated()`` gives, and what keeps that from being known or so.

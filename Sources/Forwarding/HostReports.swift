@@ -13,6 +13,8 @@ public struct HostSwitchReport: Report {
     public let changed: Bool
     /// Whether the kernel's rules are exactly those that belong to the switches.
     public let rulesAreInForce: Bool
+    /// Whether the kernel's rules, where they are others, let in whom the switch is for; `nil` is not known, or they are not.
+    public var rulesLetIn: Bool?
     /// The TCP port of the host's sshd; `control` only.
     public let port: UInt16?
     /// Whether something listens there; `control` only.

@@ -192,6 +192,7 @@ import Testing
             #expect(!report.exposures.contains { $0.severity == .critical }, "\(report.exposures)")
             #expect(report.exposures(about: "can't be excluded").isEmpty, "\(report.exposures)")
             #expect(report.exposures(about: "LAN neighbour").isEmpty)
+            #expect(report.exposures(about: "as documented: tcp 1-65535, udp 1-65535 (let in by").count == 2)
         }
     }
 

@@ -39,4 +39,19 @@ import Testing
             #expect(new.targets == ["case42": target] && new.defaultTarget == "case42", "\(commands)")
         }
     }
+
+    /// A disk that nobody could look at is neither writable nor empty.
+    @Test func whatIsNotKnownOfADeviceIsNotTold() async throws {
+        try await Workbench.with { bench in
+            let made = try await bench.tool("ln")("-s", "nowhere", bench.directory + "/evidence/evidence1")
+            #expect(made.status == 0)
+            let listed = try await bench.scout("evidence").output.split(separator: "\n").map {
+                $0.split(separator: "\t")
+            }
+            #expect(listed.count == 2 && listed[0].prefix(3) == ["evidence0", "1048576", "read-only"], "\(listed)")
+            #expect(listed.last?.prefix(3) == ["evidence1", "-", "not known"], "\(listed)")
+            let status = try await bench.scout("status").output
+            #expect(status.contains("evidence1, NOT known: No such file") && !status.contains("WRITABLE"), "\(status)")
+        }
+    }
 }

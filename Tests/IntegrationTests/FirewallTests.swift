@@ -159,6 +159,12 @@ struct FirewallTests {
         #expect(try await lab.shell("host", "pgrep -f '[s]shd.*-p 23'").status == 1)
         let status = try await lab.run("host", ["scout", "host", "control", "status", "--json"])
         #expect(status.output.contains("\"enabled\" : false") && status.output.contains("\"isListening\" : false"))
+        // The stock rules let in whom the switch keeps out.
+        try await lab.shell("host", "iptables-restore < /lab/firewall")
+        for (name, words) in [("control", "which LET the VPN IN"), ("lan", "which keep the local network out")] {
+            let told = try await lab.run("host", ["scout", "host", name, "status"]).output
+            #expect(told.contains(" is off\nbut the kernel has other rules, \(words)"), "\(told)")
+        }
         // A restart of the host: what was set is what is applied.
         #expect(try await lab.run("host", ["scout", "host", "control", "enable"]).status == 0)
         try await lab.shell("host", "pkill -o sshd; iptables-restore < /lab/firewall; sleep 0.3")

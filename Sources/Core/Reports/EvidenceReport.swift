@@ -31,7 +31,7 @@ public struct EvidenceReport: Report, Hashable {
         public var path: String
         /// Its size.
         public var sizeBytes: Int64
-        /// Whether the kernel refuses writes to it.
+        /// Whether the kernel refuses writes to it; `false` too where that is not known, see ``isKnown``.
         public var readOnly: Bool
         /// Its partitions; empty where it has no table.
         public var partitions: [Partition]
@@ -43,6 +43,9 @@ public struct EvidenceReport: Report, Hashable {
         public var serial: String?
         /// What is not known of it, and why; a size that is not known is zero.
         public var reason: String?
+
+        /// Whether its size was learnt, and whether it can be written to.
+        public var isKnown: Bool { sizeBytes > 0 || reason == nil }
 
         /// - Parameters: one for each property, in their order.
         public init(

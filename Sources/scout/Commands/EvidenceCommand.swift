@@ -23,8 +23,9 @@ struct EvidenceCommand: AsyncParsableCommand {
         for device in report.devices {
             let ports = device.exportedOn.map(String.init).joined(separator: ",")
             table.rows.append([
-                device.name, Quantity.size(device.sizeBytes, forPeople: forPeople),
-                device.readOnly ? "read-only" : "writable", "-", "-", device.reason ?? "-", ports.isEmpty ? "-" : ports,
+                device.name, device.isKnown ? Quantity.size(device.sizeBytes, forPeople: forPeople) : "-",
+                !device.isKnown ? "not known" : device.readOnly ? "read-only" : "writable", "-", "-",
+                device.reason ?? "-", ports.isEmpty ? "-" : ports,
             ])
             for partition in device.partitions {
                 table.rows.append([

@@ -77,7 +77,9 @@ struct HostSwitchOptions: ParsableArguments {
         let report = await firewall.status(name)
         try invocation.output.result(report) {
             let problems = report.problems.map { "both switches count as off until this is mended: \($0)" }
-            let remark = "but the kernel has other rules: scout host forwarding apply"
+            let whom = name == .lan ? "the local network" : "the VPN"
+            let sense = report.rulesLetIn.map { $0 ? "which LET \(whom) IN" : "which keep \(whom) out" }
+            let remark = "but the kernel has other rules, \(sense ?? "maybe open ones"): scout host forwarding apply"
             return Page([text(report)] + problems + (report.rulesAreInForce ? [] : [remark]))
         }
     }
@@ -86,10 +88,12 @@ struct HostSwitchOptions: ParsableArguments {
         let ports = topology.portsText
         let what =
             switch name {
-            case .lan: "Everybody in the local network will reach tcp \(ports) of the container, as the VPN does."
+            case .lan:
+                "Everybody in the local network will reach tcp \(ports) of the container, as the VPN does, and the host's "
+                    + "own sshd while host control is on."
             case .control:
-                "Everybody on the VPN will reach the host's own sshd, tcp \(topology.hostControlPort): who logs in there "
-                    + "can read and change all of this machine."
+                "Everybody on the VPN, and in the local network while that has access, will reach the host's own sshd, "
+                    + "tcp \(topology.hostControlPort): who logs in there can read and change all of this machine."
             }
         let answer = try await Terminal().ask("\(what)\nContinue (yes, no)? ", echo: true)
         guard answer?.lowercased() == "yes" || answer?.lowercased() == "y" else {

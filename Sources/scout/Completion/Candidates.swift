@@ -85,7 +85,9 @@ extension Candidates {
     static func remember(_ report: EvidenceReport, _ invocation: Invocation) {
         let candidates = report.devices.map {
             Candidate(
-                value: $0.name, about: "\(Quantity.size($0.sizeBytes)), \($0.readOnly ? "read-only" : "writable")")
+                value: $0.name,
+                about: $0.isKnown
+                    ? "\(Quantity.size($0.sizeBytes)), \($0.readOnly ? "read-only" : "writable")" : "not known")
         }
         remember(candidates, .evidence, invocation)
     }

@@ -91,8 +91,9 @@ struct StatusReport: Report {
                 device.exportedOn.isEmpty
                 ? "" : ", exported on \(device.exportedOn.map(String.init).joined(separator: ", "))"
             let size = Quantity.size(device.sizeBytes, forPeople: forPeople)
+            let known = device.isKnown ? size + (device.readOnly ? "" : ", WRITABLE") : "NOT known"
             let reason = device.reason.map { ": \($0)" } ?? ""
-            lines.append("evidence  \(device.name), \(size)\(device.readOnly ? "" : ", WRITABLE")\(exported)\(reason)")
+            lines.append("evidence  \(device.name), \(known)\(exported)\(reason)")
         }
         for row in ports?.ports ?? [] where row.state != .free {
             lines.append("port      " + Self.summary(row, forPeople))
