@@ -52,11 +52,23 @@ private struct SendQueue {
     init(_ socket: CInt) {
         var count: CInt = 0
         isFilled = ioctl(socket, UInt(TIOCOUTQ), &count) == 0 && count > 0
-        // `struct tcp_info`: the third byte counts repetitions, the fourth probes; an answer sets both to zero.
-        var info = [UInt8](repeating: 0, count: 8)
+        var info = [UInt8](repeating: 0, count: 64)
         var size = socklen_t(info.count)
-        let isKnown = getsockopt(socket, CInt(IPPROTO_TCP), TCP_INFO, &info, &size) == 0 && size >= 4
-        isUnanswered = isKnown && (info[2] > 0 || info[3] > 0)
+        guard getsockopt(socket, CInt(IPPROTO_TCP), TCP_INFO, &info, &size) == 0, size >= 60 else {
+            isUnanswered = false
+            return
+        }
+        // `struct tcp_info`: the third byte counts repetitions, the fourth probes of a closed window. Any answer sets the
+        // probes to zero; the repetitions only one that takes something, and a peer without room takes nothing. So it
+        // is asked whether an answer has come since the last one: milliseconds ago, `tcpi_last_data_sent` and
+        // `tcpi_last_ack_recv`.
+        let (lastSent, lastAnswer) = info.withUnsafeBytes {
+            (
+                $0.loadUnaligned(fromByteOffset: 44, as: UInt32.self),
+                $0.loadUnaligned(fromByteOffset: 56, as: UInt32.self)
+            )
+        }
+        isUnanswered = info[3] > 0 || info[2] > 0 && lastAnswer > lastSent
     }
 }
 

@@ -34,13 +34,16 @@ final class StallingRelay: Sendable {
     func stall() { isStalled.store(true, ordering: .sequentiallyConsistent) }
     func resume() { isStalled.store(false, ordering: .sequentiallyConsistent) }
 
-    /// Drops every packet that arrives, acknowledgements included, by a socket filter (socket(7)) that takes none.
+    /// Drops every packet in either direction, acknowledgements included, by socket filters (socket(7)) that take none.
+    ///
+    /// With one direction alone, what the relay repeats would go on to tell the client that its kernel is there.
     func cut() {
         // `struct sock_filter`, "return 0", and `struct sock_fprog` with a pointer to it.
-        let end = near.load(ordering: .sequentiallyConsistent)
-        withUnsafeBytes(of: (UInt16(6), UInt8(0), UInt8(0), UInt32(0))) { instruction in
-            var program = (UInt(1), instruction.baseAddress)
-            setsockopt(end, SOL_SOCKET, SO_ATTACH_FILTER, &program, 16)
+        for end in [near.load(ordering: .sequentiallyConsistent), client] {
+            withUnsafeBytes(of: (UInt16(6), UInt8(0), UInt8(0), UInt32(0))) { instruction in
+                var program = (UInt(1), instruction.baseAddress)
+                precondition(setsockopt(end, SOL_SOCKET, SO_ATTACH_FILTER, &program, 16) == 0, "no filter to be had")
+            }
         }
         stall()
     }
