@@ -179,7 +179,7 @@ public struct RemoteContainer: Container {
         try bounds.scan(answer)
         guard let object = bounds.object else { throw Self.unfinished }
         tell(noise, answer[object.upperBound...])
-        return try JSON.decode(Answer.self, from: Data(answer[object]))
+        return try JSON.decode(Answer.self, from: Data(answer[object]), by: "the container")
     }
 
     static let unfinished = ScoutError(.protocolViolation, "the answer of the container ends in its middle")

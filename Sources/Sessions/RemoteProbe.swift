@@ -44,7 +44,7 @@ extension RemoteContainer {
         }
         do {
             let answer = await blocking { Self.answer(to: command, on: output, within: .seconds(10)) }
-            let found = try JSON.decode(ProbeReport.self, from: Data(try report(answer)))
+            let found = try JSON.decode(ProbeReport.self, from: Data(try report(answer)), by: "the container")
             try RemoteChecks.probe(found, of: ports)
             let result = try await body(found)
             await finish()

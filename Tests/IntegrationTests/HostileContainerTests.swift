@@ -81,6 +81,11 @@ import Testing
             }
             #expect(!(output + errors).contains("SCOUT_DIAL_ONLY"), "\(run.name) dialled elsewhere: \(errors)")
             #expect(!(output + errors).contains("203.0.113.9"), "\(run.name) repeats the address: \(output)")
+            // What it would have the expert type is not said in our name.
+            let theirs = "hint: the container says: \\u{9B}31m\\u{D}\\u{A}fake\n"
+            if run.name.hasPrefix("error "), run.status == 66 {
+                #expect(errors.contains(theirs), "\(run.name): \(errors)")
+            }
             // One line that says it, a hint, and what else was noticed.
             if ![0, 1].contains(run.status) {
                 let lines = errors.split(separator: "\n")

@@ -58,16 +58,23 @@ public enum JSON {
 
     /// Reads a report, or the error that was printed in its place. Whoever wrote it need not be trusted.
     ///
+    /// - Parameters:
+    ///   - type: which report.
+    ///   - data: one object.
+    ///   - writer: who wrote it, where people must know that a hint is not this program's own: people type hints.
     /// - Throws: the `ScoutError` that the JSON carries; `protocolViolation` where it is neither, is out of the bounds of
     ///   ``AnswerBounds``, or says what can't be so.
-    public static func decode<Payload: Report>(_ type: Payload.Type, from data: Data) throws(ScoutError) -> Payload {
+    public static func decode<Payload: Report>(
+        _ type: Payload.Type, from data: Data, by writer: String? = nil
+    ) throws(ScoutError) -> Payload {
         var bounds = AnswerBounds()
         try bounds.scan([UInt8](data))
         let decoder = decoder()
         if let failure = try? decoder.decode(Failure.self, from: data) {
+            let source = writer.map { "\($0) says: " } ?? ""
             throw ScoutError(
                 failure.error.code, Visible.field(failure.error.message, limit: 2000),
-                hint: failure.error.hint.map { Visible.field($0, limit: 2000) })
+                hint: failure.error.hint.map { source + Visible.field($0, limit: 2000) })
         }
         guard let found = try? decoder.decode(Schema.self, from: data) else {
             throw ScoutError(.protocolViolation, "the answer is no JSON of scout's")
