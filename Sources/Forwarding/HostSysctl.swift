@@ -15,12 +15,19 @@ enum HostSysctl {
         interfaces(topology).map { "/proc/sys/net/ipv6/conf/\($0)/accept_ra" }.filter { access($0, F_OK) == 0 }
     }
 
-    /// Whether all is as ``bringInLine(_:)`` leaves it.
-    static func isInLine(_ topology: Topology) -> Bool {
-        value(forwarding) == "1" && advertisements(topology).allSatisfy { value($0) == "0" }
+    /// Their `forwarding`, where they are there now: `ip_forward` sets it once, and an interface may have lost it since.
+    private static func forwards(_ topology: Topology) -> [String] {
+        interfaces(topology).map { "/proc/sys/net/ipv4/conf/\($0)/forwarding" }.filter { access($0, F_OK) == 0 }
     }
 
-    /// Has the kernel take no router advertisement from container and VPN, forget those it took, and forward IPv4. IPv6 is not forwarded.
+    /// Whether all is as ``bringInLine(_:)`` leaves it.
+    static func isInLine(_ topology: Topology) -> Bool {
+        value(forwarding) == "1" && forwards(topology).allSatisfy { value($0) == "1" }
+            && advertisements(topology).allSatisfy { value($0) == "0" }
+    }
+
+    /// Has the kernel take no router advertisement from container and VPN, forget those it took, and forward IPv4 between
+    /// them. IPv6 is not forwarded.
     ///
     /// Called after the rules are there. An interface that is made later is kept by the rules alone. Nothing undoes this
     /// but the end of the interface.
@@ -40,7 +47,8 @@ enum HostSysctl {
                     hint: "ip " + words.joined(separator: " "))
             }
         }
-        return try set(forwarding, to: "1") || changed
+        for file in [forwarding] + forwards(topology) { changed = try set(file, to: "1") || changed }
+        return changed
     }
 
     private static func value(_ file: String) -> String? {

@@ -33,7 +33,9 @@ struct HostForwardingCommand: ParsableCommand {
             invocation.output.remark(
                 shown.inForce == true
                     ? "these are scout's rules, complete"
-                    : "these are not scout's rules; scout host forwarding apply loads those")
+                    : problems.isEmpty
+                        ? "these are not scout's rules; scout host forwarding apply loads those"
+                        : "whether these are scout's rules is not known until that is mended")
         }
     }
 

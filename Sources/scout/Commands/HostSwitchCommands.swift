@@ -79,18 +79,18 @@ struct HostSwitchOptions: ParsableArguments {
             let problems = report.problems.map { "both switches count as off until this is mended: \($0)" }
             let whom = name == .lan ? "the local network" : "the VPN"
             let sense = report.rulesLetIn.map { $0 ? "which LET \(whom) IN" : "which keep \(whom) out" }
-            let remark = "but the kernel has other rules, \(sense ?? "maybe open ones"): scout host forwarding apply"
+            // Others they can only be called where there is something whole to compare them with.
+            let rules = (problems.isEmpty ? "other rules, " : "rules, ") + (sense ?? "maybe open ones")
+            let remark = "but the kernel has \(rules): scout host forwarding apply"
             return Page([text(report)] + problems + (report.rulesAreInForce ? [] : [remark]))
         }
     }
 
     private func confirm(_ name: HostSwitches.Name, _ topology: Topology) async throws {
-        let ports = topology.portsText
         let what =
             switch name {
             case .lan:
-                "Everybody in the local network will reach tcp \(ports) of the container, as the VPN does, and the host's "
-                    + "own sshd while host control is on."
+                "Everybody in the local network will reach tcp \(topology.portsText), and host control while that is on."
             case .control:
                 "Everybody on the VPN, and in the local network while that has access, will reach the host's own sshd, "
                     + "tcp \(topology.hostControlPort): who logs in there can read and change all of this machine."
