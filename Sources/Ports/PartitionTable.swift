@@ -34,7 +34,7 @@ struct PartitionTable {
             if table.reason != nil || !table.partitions.isEmpty { return table }
         }
         // No table, or no way to read one.
-        return PartitionTable(reason: readFault(opened, within: end - .now))
+        return PartitionTable(reason: fault(opened, within: end - .now))
     }
 
     private static func list(
@@ -80,15 +80,26 @@ struct PartitionTable {
 
     private static var silent: String { "no answer within \(Source.deadline.components.seconds) s" }
 
-    /// What keeps the beginning of a source from being read; `nil` where nothing does.
-    private static func readFault(_ opened: OpenSource, within deadline: Duration) -> String? {
-        let length = Int(clamping: min(opened.source.sizeBytes, 4096))
-        let code = try? Bounded.run(within: max(deadline, .milliseconds(100))) { () -> CInt in
+    /// Why a source in which no table was found may have one all the same; `nil` where nothing speaks for it.
+    private static func fault(_ opened: OpenSource, within deadline: Duration) -> String? {
+        let length = Int(clamping: min(opened.source.sizeBytes, 8192))
+        let found = try? Bounded.run(within: max(deadline, .milliseconds(100))) { () -> (code: CInt, bytes: [UInt8]) in
             var bytes = [UInt8](repeating: 0, count: length)
-            return pread(opened.descriptor, &bytes, length, 0) < 0 ? errno : 0
+            let count = pread(opened.descriptor, &bytes, length, 0)
+            return count < 0 ? (errno, []) : (0, bytes)
         }
-        guard let code else { return silent }
-        return code == 0 ? nil : "its first sectors can't be read: \(String(cString: strerror(code)))"
+        guard let found else { return silent }
+        guard found.code == 0 else {
+            return "its first sectors can't be read: \(String(cString: strerror(found.code)))"
+        }
+        return announcesGPT(found.bytes) ? "it has a GPT that is damaged, or was made for a longer disk" : nil
+    }
+
+    /// Whether a disk begins with a GPT's header, or with the protective MBR before one (UEFI 2.10, 5.2.3 and 5.3.2).
+    private static func announcesGPT(_ bytes: [UInt8]) -> Bool {
+        if [512, 4096].contains(where: { bytes.dropFirst($0).starts(with: Array("EFI PART".utf8)) }) { return true }
+        return bytes.count >= 512 && bytes[510...511] == [0x55, 0xAA] && bytes[450] == 0xEE
+            && bytes[454...457] == [1, 0, 0, 0]
     }
 }
 
@@ -148,6 +159,6 @@ struct ExportRange: Hashable, Sendable {
         let known = table.partitions.map { "\($0.number) (\($0.sizeBytes) bytes from \($0.startBytes))" }
         throw ScoutError(
             .noSource, "\(name) has no partition \(number)",
-            hint: known.isEmpty ? "it has no partition table" : "it has \(known.joined(separator: ", "))")
+            hint: known.isEmpty ? "no partition table was found in it" : "it has \(known.joined(separator: ", "))")
     }
 }

@@ -126,6 +126,24 @@ import Testing
         }
     }
 
+    /// The backup is gone with the end, and the header names a sector that is not there: no reader takes the rest.
+    @Test(arguments: [
+        "truncate -s 4M \"$0\"", "dd if=/dev/zero of=\"$0\" bs=512 seek=1 conv=notrunc status=none count=32767",
+    ])
+    func aGPTThatCannotBeReadIsNotCalledNone(damage: String) async throws {
+        try await Workbench.with { bench in
+            let image = try await makeDisk(
+                bench, "cut", script: "printf 'label: gpt\nstart=2048,size=2048\n' | sfdisk -q \"$0\"", after: damage)
+            link(bench, "evidence1", to: image)
+            let device = try await evidence(bench, "evidence1")
+            #expect(device.partitions.isEmpty && device.reason?.contains("a GPT that is damaged") == true)
+            let outcome = try await bench.scout("serve", "nbd", "evidence1", "--partition", "1")
+            #expect(outcome.status == 74 && outcome.errors.contains("can't be told"), "\(outcome.errors)")
+            // A disk without any table has none to tell of.
+            #expect(try await evidence(bench, "evidence0").reason == nil)
+        }
+    }
+
     @Test func damagedTablesNeitherCrashNorHang() async throws {
         try await Workbench.with { bench in
             var generator = SystemRandomNumberGenerator()
