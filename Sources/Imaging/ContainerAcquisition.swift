@@ -53,12 +53,12 @@ public struct ContainerAcquisition: Sendable {
     ///   - options: what can be chosen.
     ///   - cancellation: ends the work early.
     ///   - progress: called about ten times a second, on a thread of its own.
-    ///   - remark: told what the user should know and the result does not say.
+    ///   - warning: told what the user has to know and the result does not say: that a port is still open there.
     ///   - leftover: told what would stay behind from now on; `nil` once nothing does.
     /// - Throws: `ScoutError`, as ``Acquisition/run(cancellation:progress:)`` and ``Container/serve(_:)``.
     public func run(
         source: String, files: ImageFiles, options: Options, cancellation: Cancellation,
-        progress: @escaping @Sendable (Progress) -> Void, remark: @Sendable (String) -> Void,
+        progress: @escaping @Sendable (Progress) -> Void, warning: @Sendable (String) -> Void,
         leftover: @Sendable (Leftover?) -> Void = { _ in }
     ) async throws -> Acquisition.Result {
         let device = try await container.evidence().devices.first { $0.name == source || $0.path == source }
@@ -87,13 +87,13 @@ public struct ContainerAcquisition: Sendable {
         } catch {
             outcome = .failure(error)
         }
-        await release(lease, remark)
+        await release(lease, warning)
         return try outcome.get()
     }
 
     private func staying(_ name: String?, on port: UInt16?) -> String {
         let minutes = Int(Self.idleTimeout / .seconds(60))
-        let place = port.map { "is still on port \($0)" } ?? "may be left"
+        let place = port.map { "may still be on port \($0)" } ?? "may be left"
         return
             "the export \(name ?? "") of \(target) \(place), and ends by itself after \(minutes) minutes without a client"
     }
@@ -112,13 +112,11 @@ public struct ContainerAcquisition: Sendable {
     }
 
     /// In a task of its own: a release must not be cancelled with the work it cleans up after.
-    private func release(_ lease: LeaseReport, _ remark: (String) -> Void) async {
+    private func release(_ lease: LeaseReport, _ warning: (String) -> Void) async {
         let container = container
         let ended = await Task.detached { try await container.release(.name(lease.name)) }.result
         guard case .failure(let error) = ended else { return }
-        let minutes = Int(Self.idleTimeout / .seconds(60))
-        remark(
-            "port \(lease.port) could not be released (\(error)); the export ends by itself after \(minutes) minutes")
+        warning("port \(lease.port) was not released (\(error)): \(staying(lease.name, on: lease.port))")
     }
 
     private func digests(of source: String, _ algorithms: [HashAlgorithm]) -> Acquisition.SourceDigests {

@@ -32,7 +32,8 @@ extension Invocation {
                     keyDirectory: paths.runtimeDirectory + "/keys"
                 ).run(
                     source: source, files: files, options: options, cancellation: cancellation, progress: progress,
-                    remark: { output.remark($0) },
+                    // Of a port that stays open everybody has to know, also who wants no remarks.
+                    warning: { Output.talk("scout: \($0)") },
                     leftover: { left in
                         outstanding.note(left?.text)
                         if let left { outstanding.atEnd { unlink(left.keyFile) } }
