@@ -3,7 +3,7 @@ import Synchronization
 
 /// A TCP relay to a server that can stop reading, as a busy peer does, or lose every packet, as a link that is cut.
 ///
-/// Its buffers are small, so that a sender notices at once.
+/// Its buffers are small beside what the tests send, so that a sender notices soon.
 final class StallingRelay: Sendable {
     /// The end to talk SSH over.
     let client: CInt
@@ -14,7 +14,8 @@ final class StallingRelay: Sendable {
     /// - Parameter text: what the relay says before the server does.
     init(to server: OpenSSHServer, saying text: String = "") throws {
         let (listener, port) = OpenSSHServer.listen(server.address)
-        var size: CInt = 4096
+        // Large enough that the kernel keeps to the window it has offered: with less it drops what it has no memory for, unanswered.
+        var size: CInt = 128 << 10
         setsockopt(listener, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<CInt>.size))
         client = try OpenSSHServer.dial(server.address, port)
         setsockopt(client, SOL_SOCKET, SO_SNDBUF, &size, socklen_t(MemoryLayout<CInt>.size))
