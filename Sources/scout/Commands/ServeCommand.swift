@@ -85,7 +85,8 @@ struct ServeCommand: ParsableCommand {
         }
 
         private static func page(_ lease: LeaseReport) -> Page {
-            let who = lease.allow.isEmpty ? "the container itself" : lease.allow.map(\.description).joined(separator: ", ")
+            let who =
+                lease.allow.isEmpty ? "the container itself" : lease.allow.map(\.description).joined(separator: ", ")
             let access = lease.readOnly ? "read-only" : "WRITABLE"
             let key = lease.pskFile.map { ["key file: \($0)"] } ?? []
             return Page(["\(lease.source) on port \(lease.port), \(access), for \(who)", lease.uri] + key)
