@@ -7,12 +7,19 @@ import Testing
 
 /// A hash in the container takes as long as its disk is large; only a container that shows no sign of life is given up.
 @Suite(InLab(.loopback), .timeLimit(.minutes(2))) struct SlowHashTests {
+    /// By its descriptor: an ordinary user can't open for writing what is read-only already.
+    private func makeSparse(_ path: String, _ size: Int64) throws {
+        let file = creat(path, 0o444)
+        try #require(file >= 0 && ftruncate(file, off_t(size)) == 0)
+        close(file)
+    }
+
     @Test func aHashThatTakesLongerThanTheSilenceLimitSucceeds() async throws {
         let lab = try #require(Lab.current)
         // Sparse: it costs the time to hash it and nothing else.
         let image = lab["SCOUT_LAB_REMOTE"] + "/evidence/evidence8"
         let size: Int64 = 3 << 30
-        #expect(creat(image, 0o444) >= 0 && truncate(image, off_t(size)) == 0)
+        try makeSparse(image, size)
         defer { unlink(image) }
         let address = try #require(Address(lab["SCOUT_LAB_TARGET"]))
         let connector = Connector(
@@ -33,7 +40,7 @@ import Testing
     @Test func whiteSpaceComesBeforeTheAnswerAndNeverWithoutJSON() async throws {
         let lab = try #require(Lab.current)
         let image = lab["SCOUT_LAB_REMOTE"] + "/evidence/evidence7"
-        #expect(creat(image, 0o444) >= 0 && truncate(image, 1 << 30) == 0)
+        try makeSparse(image, 1 << 30)
         defer { unlink(image) }
         let words = ["hash", "--target", "local", "--keep-alive", "1", image]
         let bare = try await lab.onExpert(["scout"] + words)
