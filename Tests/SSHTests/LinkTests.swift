@@ -40,7 +40,8 @@ import Testing
         }
     }
 
-    @Test func writerNoticesALinkThatIsCut() async throws {
+    @Test(.enabled(if: StallingRelay.canCut, "this user may not attach a filter to a socket"))
+    func writerNoticesALinkThatIsCut() async throws {
         try await OpenSSHServer.with { server in
             let relay = try StallingRelay(to: server)
             defer { relay.end() }

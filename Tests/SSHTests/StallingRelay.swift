@@ -41,12 +41,23 @@ final class StallingRelay: Sendable {
     func cut() {
         // `struct sock_filter`, "return 0", and `struct sock_fprog` with a pointer to it.
         for end in [near.load(ordering: .sequentiallyConsistent), client] {
-            withUnsafeBytes(of: (UInt16(6), UInt8(0), UInt8(0), UInt32(0))) { instruction in
-                var program = (UInt(1), instruction.baseAddress)
-                precondition(setsockopt(end, SOL_SOCKET, SO_ATTACH_FILTER, &program, 16) == 0, "no filter to be had")
-            }
+            precondition(Self.closeEars(of: end), "no filter to be had")
         }
         stall()
+    }
+
+    /// Whether this user may attach a filter to a socket of his own: some kernels let root alone.
+    static let canCut: Bool = {
+        let probe = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
+        defer { close(probe) }
+        return getenv("CI") != nil || closeEars(of: probe)
+    }()
+
+    private static func closeEars(of end: CInt) -> Bool {
+        withUnsafeBytes(of: (UInt16(6), UInt8(0), UInt8(0), UInt32(0))) { instruction in
+            var program = (UInt(1), instruction.baseAddress)
+            return setsockopt(end, SOL_SOCKET, SO_ATTACH_FILTER, &program, 16) == 0
+        }
     }
 
     func end() { isOver.store(true, ordering: .sequentiallyConsistent) }
