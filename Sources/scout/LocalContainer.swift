@@ -10,14 +10,14 @@ struct LocalContainer: Container {
     let paths: Paths
 
     func evidence() async throws -> EvidenceReport {
-        let leases = try table().report().ports.compactMap { $0.lease?.service }
+        let leases = try status().report().ports.compactMap { $0.lease?.service }
         return await EvidenceList(paths: paths).report(
             leases: leases, examineCommand: [try Self.program(), "examine", "--"])
     }
 
     func serve(_ request: NBDRequest) async throws -> LeaseReport {
         let label = "\(request.source)"
-        return try Exporter(topology: topology, paths: paths).serve(
+        return try ServiceLauncher(topology: topology, paths: paths).serve(
             request, gateCommand: [try Self.program(), "gate", "--", label], trialCommand: try Self.trial()
         ) {
             try ExportCheck.examine(
@@ -27,11 +27,11 @@ struct LocalContainer: Container {
     }
 
     func ports() async throws -> PortsReport {
-        try table().report()
+        try status().report()
     }
 
     func release(_ selection: ReleaseSelection) async throws -> ReleaseReport {
-        try table().release(selection)
+        try status().release(selection)
     }
 
     func forwards() async throws -> ForwardsReport {
@@ -52,9 +52,9 @@ struct LocalContainer: Container {
             hashes: Dictionary(uniqueKeysWithValues: digests.hashes.map { ($0.key.rawValue, $0.value) }))
     }
 
-    private func table() throws(ScoutError) -> PortTable {
-        PortTable(
-            registry: try PortRegistry(topology: topology, paths: paths), container: topology.containerAddress)
+    private func status() throws(ScoutError) -> PortStatus {
+        PortStatus(
+            store: try LeaseStore(topology: topology, paths: paths), container: topology.containerAddress)
     }
 
     private static func trial() throws(ScoutError) -> [String] { [try program(), "examine", "--open-only", "--"] }
@@ -75,6 +75,6 @@ struct LocalContainer: Container {
     /// What is leased, for completion.
     static func leases(_ invocation: Invocation) -> [LeaseReport] {
         let container = LocalContainer(topology: invocation.topology, paths: invocation.paths)
-        return (try? container.table().report().ports.compactMap { $0.lease?.service }) ?? []
+        return (try? container.status().report().ports.compactMap { $0.lease?.service }) ?? []
     }
 }

@@ -7,7 +7,7 @@ import Glibc
 /// when it was opened. But in a directory it opens the name that the client asks for; so there is one, with one link in it,
 /// which leads to the descriptor: `DIRECTORY/NAME` → `/proc/self/fd/4`.
 struct NBDServer {
-    /// Where a server finds the source; 3 is ``Leash/descriptor``.
+    /// Where a server finds the source; 3 is ``GroupDeathSignal/descriptor``.
     static let sourceDescriptor: CInt = 4
     /// The user's name that goes with the pre-shared key.
     static let presharedKeyUser = "scout"
@@ -62,7 +62,7 @@ struct NBDServer {
     ///
     /// - Parameter check: gets a connected socket, which it owns, and throws where the export is not as it should be.
     /// - Throws: what the check threw, or what nbdkit said.
-    func rehearse(_ check: (CInt) throws -> Void) throws {
+    func preflight(_ check: (CInt) throws -> Void) throws {
         var ends: [CInt] = [-1, -1]
         let log = try PipeEnds()
         let kind = CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)

@@ -32,16 +32,16 @@ public final class PortProbe {
                 .failed, "no interface of this machine carries \(topology.containerAddress)",
                 hint: "the container has lost its address, or another network is meant: --topology")
         }
-        let registry = try PortRegistry(topology: topology, paths: paths)
-        let table = PortTable(registry: registry, container: topology.containerAddress)
+        let store = try LeaseStore(topology: topology, paths: paths)
+        let status = PortStatus(store: store, container: topology.containerAddress)
         var rows: [ProbeReport.Row] = []
         for port in ports {
-            if let holder = Self.holder(of: port, on: address, table) {
+            if let holder = Self.holder(of: port, on: address, status) {
                 rows.append(holder)
                 continue
             }
-            if registry.ports.contains(port) {
-                if let lease = try? Lease.take(port, on: address, in: registry) { leases.append(lease) }
+            if store.ports.contains(port) {
+                if let lease = try? Lease.take(port, on: address, in: store) { leases.append(lease) }
             } else if let socket = try? Lease.listen(port, on: address) {
                 sockets.append((port, socket))
             }
@@ -55,8 +55,8 @@ public final class PortProbe {
         for socket in sockets { close(socket.descriptor) }
     }
 
-    private static func holder(of port: UInt16, on address: IPAddress, _ table: PortTable) -> ProbeReport.Row? {
-        if let row = table.row(port), row.state == .leased {
+    private static func holder(of port: UInt16, on address: IPAddress, _ status: PortStatus) -> ProbeReport.Row? {
+        if let row = status.row(port), row.state == .leased {
             return ProbeReport.Row(port: port, state: .leased, lease: row.lease)
         }
         let reachable = ListeningSockets(on: address)

@@ -7,7 +7,7 @@ import Glibc
 /// kernel sends the reading end's signal, SIGKILL here, to the group (fcntl(2), `F_SETOWN`, `F_SETSIG`, `O_ASYNC`).
 /// A parent-death signal would not do: nbdkit replaces it by SIGTERM, which a connection that waits for its client
 /// outlives.
-struct Leash {
+struct GroupDeathSignal {
     /// Where children hold the reading end.
     static let descriptor: CInt = 3
 

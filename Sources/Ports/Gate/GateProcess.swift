@@ -16,10 +16,10 @@ struct GateProcess {
     /// - Parameters:
     ///   - pid: a process that may be the gate.
     ///   - port: the port it is asked about.
-    init?(_ pid: pid_t, port: UInt16, _ registry: PortRegistry) {
+    init?(_ pid: pid_t, port: UInt16, _ store: LeaseStore) {
         var info = stat()
         guard pid > 0, stat("/proc/\(pid)", &info) == 0, info.st_uid == geteuid() else { return nil }
-        let directory = Directory.link("/proc/self/fd/\(registry.directory.descriptor)").replacing(
+        let directory = Directory.link("/proc/self/fd/\(store.directory.descriptor)").replacing(
             " (deleted)", with: "")
         let descriptors = Directory.entries("/proc/\(pid)/fd").compactMap { CInt($0) }
         func descriptor(of name: String) -> CInt? {
@@ -28,8 +28,8 @@ struct GateProcess {
                 return link == "\(directory)/\(name)" || link == "\(directory)/\(name) (deleted)"
             }
         }
-        guard let lock = descriptor(of: PortRegistry.lock(port)),
-            let description = descriptor(of: PortRegistry.lease(port)),
+        guard let lock = descriptor(of: LeaseStore.lock(port)),
+            let description = descriptor(of: LeaseStore.lease(port)),
             let locks = try? File.read("/proc/\(pid)/fdinfo/\(lock)"),
             String(decoding: locks, as: UTF8.self).split(separator: "\n").contains(where: {
                 $0.hasPrefix("lock:") && $0.contains("FLOCK") && $0.contains("WRITE")
@@ -43,12 +43,12 @@ struct GateProcess {
     }
 
     /// Whether it still holds the lock.
-    func isAlive(_ registry: PortRegistry) -> Bool { GateProcess(pid, port: lease.port, registry) != nil }
+    func isAlive(_ store: LeaseStore) -> Bool { GateProcess(pid, port: lease.port, store) != nil }
 
-    func hasEnded(_ registry: PortRegistry, within deadline: Duration) -> Bool {
+    func hasEnded(_ store: LeaseStore, within deadline: Duration) -> Bool {
         let end = ContinuousClock.now + deadline
         repeat {
-            if !isAlive(registry) { return true }
+            if !isAlive(store) { return true }
             usleep(5000)
         } while ContinuousClock.now < end
         return false

@@ -3,15 +3,15 @@ import FoundationEssentials
 import Glibc
 
 /// The reserved ports as they are now, and the way to free them.
-public struct PortTable: Sendable {
-    private let registry: PortRegistry
+public struct PortStatus: Sendable {
+    private let store: LeaseStore
     private let container: String
 
     /// - Parameters:
-    ///   - registry: the ports' files.
+    ///   - store: the ports' files.
     ///   - container: the container's address, for the report.
-    public init(registry: PortRegistry, container: String) {
-        self.registry = registry
+    public init(store: LeaseStore, container: String) {
+        self.store = store
         self.container = container
     }
 
@@ -22,20 +22,20 @@ public struct PortTable: Sendable {
 
     func rows() -> [PortsReport.Row] {
         let sockets = ListeningSockets(on: IPAddress(container))
-        registry.sweep { sockets.isTaken($0) }
-        return registry.ports.map { row($0, sockets) }
+        store.sweep { sockets.isTaken($0) }
+        return store.ports.map { row($0, sockets) }
     }
 
     /// The row of one port; `nil` where it is not reserved.
     func row(_ port: UInt16) -> PortsReport.Row? {
-        registry.ports.contains(port) ? row(port, ListeningSockets(on: IPAddress(container))) : nil
+        store.ports.contains(port) ? row(port, ListeningSockets(on: IPAddress(container))) : nil
     }
 
     private func row(_ port: UInt16, _ sockets: ListeningSockets) -> PortsReport.Row {
         guard sockets.isTaken(port) else { return PortsReport.Row(port: port, state: .free) }
         if let answer = GateControl.ask(
-            .status, at: PortRegistry.control(port), in: registry.directory, deadline: .seconds(1)),
-            let gate = GateProcess(answer.pid, port: port, registry),
+            .status, at: LeaseStore.control(port), in: store.directory, deadline: .seconds(1)),
+            let gate = GateProcess(answer.pid, port: port, store),
             let lease = try? JSON.decoder().decode(PortsReport.Lease.self, from: answer.data)
         {
             return PortsReport.Row(
@@ -49,7 +49,7 @@ public struct PortTable: Sendable {
     }
 
     private func gate(of port: UInt16, _ owners: [PortsReport.Process]) -> GateProcess? {
-        owners.lazy.compactMap { GateProcess($0.pid, port: port, registry) }.first
+        owners.lazy.compactMap { GateProcess($0.pid, port: port, store) }.first
     }
 
     /// Ends services, and returns when their ports are free.
@@ -112,13 +112,13 @@ public struct PortTable: Sendable {
 
     private func end(_ lease: LeaseReport) throws(ScoutError) {
         // By the process that was seen, and only for as long as the kernel says that it is that gate.
-        guard let gate = GateProcess(lease.pid, port: lease.port, registry) else { return sweep(lease.port) }
+        guard let gate = GateProcess(lease.pid, port: lease.port, store) else { return sweep(lease.port) }
         let answered = GateControl.ask(
-            .release, at: PortRegistry.control(lease.port), in: registry.directory, deadline: .seconds(1))
+            .release, at: LeaseStore.control(lease.port), in: store.directory, deadline: .seconds(1))
         if answered?.pid != gate.pid { kill(gate.pid, SIGTERM) }
-        if gate.hasEnded(registry, within: .seconds(answered == nil ? 3 : 5)) { return sweep(lease.port) }
-        if gate.isAlive(registry) { kill(gate.pid, SIGKILL) }
-        guard gate.hasEnded(registry, within: .seconds(2)) else {
+        if gate.hasEnded(store, within: .seconds(answered == nil ? 3 : 5)) { return sweep(lease.port) }
+        if gate.isAlive(store) { kill(gate.pid, SIGKILL) }
+        guard gate.hasEnded(store, within: .seconds(2)) else {
             throw ScoutError(.failed, "the gate of port \(lease.port) (pid \(lease.pid)) does not end")
         }
         sweep(lease.port)
@@ -126,7 +126,7 @@ public struct PortTable: Sendable {
 
     private func sweep(_ port: UInt16) {
         let sockets = ListeningSockets(on: IPAddress(container))
-        registry.sweep { $0 != port || sockets.isTaken($0) }
+        store.sweep { $0 != port || sockets.isTaken($0) }
     }
 }
 

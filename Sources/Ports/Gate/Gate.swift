@@ -57,13 +57,13 @@ public final class Gate {
         var log = Logger(label: "gate.\(spec.lease.port)") { StreamLogHandler.standardError(label: $0) }
         log.logLevel = .info
         self.log = log
-        file = try GateLog(PortRegistry.log(spec.lease.port), in: PrivateDirectory(spec.logDirectory))
-        clients = GateClients(spec, leash: try Leash(), log: log, serversLog: file.serversEnd)
+        file = try GateLog(LeaseStore.log(spec.lease.port), in: PrivateDirectory(spec.logDirectory))
+        clients = GateClients(spec, deathSignal: try GroupDeathSignal(), log: log, serversLog: file.serversEnd)
         directory = try PrivateDirectory(spec.directory)
-        control = try GateControl.listen(at: PortRegistry.control(spec.lease.port), in: directory)
-        try directory.replace(PortRegistry.lease(spec.lease.port), with: JSON.encode(lease))
+        control = try GateControl.listen(at: LeaseStore.control(spec.lease.port), in: directory)
+        try directory.replace(LeaseStore.lease(spec.lease.port), with: JSON.encode(lease))
         // Held open until the end: who asks about this process reads it by the descriptor, see GateProcess.
-        guard try directory.open(PortRegistry.lease(spec.lease.port), O_RDONLY) != nil else {
+        guard try directory.open(LeaseStore.lease(spec.lease.port), O_RDONLY) != nil else {
             throw ScoutError(.cannotCreate, "\(directory.path) is no longer there")
         }
     }
@@ -98,7 +98,7 @@ public final class Gate {
         }
         log.info("released after \(clients.report.connections) connections, \(clients.report.bytesSent) bytes sent")
         file.finish()
-        PortRegistry.clear(spec.lease.port, in: directory)
+        LeaseStore.clear(spec.lease.port, in: directory)
         removeLock()
     }
 
@@ -106,7 +106,7 @@ public final class Gate {
     private func removeLock() {
         var held = stat()
         var named = stat()
-        let name = PortRegistry.lock(spec.lease.port)
+        let name = LeaseStore.lock(spec.lease.port)
         guard fstat(GateSpec.Descriptor.lock, &held) == 0,
             fstatat(directory.descriptor, name, &named, AT_SYMLINK_NOFOLLOW) == 0, held.st_ino == named.st_ino
         else { return }

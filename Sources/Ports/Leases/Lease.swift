@@ -37,28 +37,28 @@ final class Lease {
     /// Takes a port: locks it, then binds and listens. Nothing is checked beforehand, so nothing can change in between.
     ///
     /// - Parameters:
-    ///   - port: one of the registry's.
+    ///   - port: one of the store's.
     ///   - address: the address to listen on.
-    static func take(_ port: UInt16, on address: IPAddress, in registry: PortRegistry) throws(Refusal) -> Lease {
+    static func take(_ port: UInt16, on address: IPAddress, in store: LeaseStore) throws(Refusal) -> Lease {
         let taken: CInt?
-        do throws(ScoutError) { taken = try registry.takeLock(port) } catch { throw .failed(error) }
+        do throws(ScoutError) { taken = try store.takeLock(port) } catch { throw .failed(error) }
         guard let lock = taken else { throw .leased }
         do {
             let listener = try listen(port, on: address)
-            registry.clear(port)
+            store.clear(port)
             return Lease(port: port, lock: lock, listener: listener)
         } catch {
             // Held still, so nobody else's.
-            registry.directory.remove(PortRegistry.lock(port))
+            store.directory.remove(LeaseStore.lock(port))
             close(lock)
             throw error
         }
     }
 
     /// Gives a port back that no gate was started for, with all that was made for it.
-    func giveUp(_ registry: PortRegistry) {
-        registry.clear(port)
-        registry.directory.remove(PortRegistry.lock(port))
+    func giveUp(_ store: LeaseStore) {
+        store.clear(port)
+        store.directory.remove(LeaseStore.lock(port))
     }
 
     /// Binds and listens, with no lease: for a port that is not reserved.

@@ -3,18 +3,18 @@ import FoundationEssentials
 import Glibc
 
 /// Starts a gate as a process of its own, and waits for its word that it is at work.
-struct GateStart {
+struct GateLauncher {
     let spec: GateSpec
     let lease: Lease
     let source: OpenSource
-    let registry: PortRegistry
+    let store: LeaseStore
 
     /// - Parameter command: the words that run a gate, the program's path first.
     /// - Returns: the gate's process id.
     /// - Throws: `ScoutError` (`failed`) with the last line of its log.
     func run(_ command: [String]) throws -> pid_t {
         guard let executable = command.first else { throw ScoutError(.failed, "no command for a gate") }
-        let log = try GateLog.open(PortRegistry.log(lease.port), in: registry.logs)
+        let log = try GateLog.open(LeaseStore.log(lease.port), in: store.logs)
         defer { close(log) }
         var word: [CInt] = [-1, -1]
         var ready: [CInt] = [-1, -1]
@@ -46,7 +46,7 @@ struct GateStart {
         guard sent, Self.isReady(ready[0], within: .seconds(5)) else {
             ChildProcess.end(pid)
             throw ScoutError(
-                .failed, "the gate of port \(lease.port) did not start", hint: "see \(registry.logPath(lease.port))")
+                .failed, "the gate of port \(lease.port) did not start", hint: "see \(store.logPath(lease.port))")
         }
         return pid
     }

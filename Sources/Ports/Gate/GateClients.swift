@@ -28,7 +28,7 @@ final class GateClients {
     }
 
     private let spec: GateSpec
-    private let leash: Leash
+    private let deathSignal: GroupDeathSignal
     private let log: Logger
     /// Where servers' words go.
     private let serversLog: CInt
@@ -41,9 +41,9 @@ final class GateClients {
     /// When the last client that counted left.
     private(set) var idleSince = ContinuousClock.now
 
-    init(_ spec: GateSpec, leash: Leash, log: Logger, serversLog: CInt) {
+    init(_ spec: GateSpec, deathSignal: GroupDeathSignal, log: Logger, serversLog: CInt) {
         self.spec = spec
-        self.leash = leash
+        self.deathSignal = deathSignal
         self.log = log
         self.serversLog = serversLog
         sourceLink = Directory.link("/proc/self/fd/\(GateSpec.Descriptor.source)")
@@ -109,7 +109,8 @@ final class GateClients {
             executable: spec.executable, arguments: spec.arguments,
             descriptors: [
                 (connection, STDIN_FILENO), (connection, STDOUT_FILENO), (serversLog, STDERR_FILENO),
-                (leash.end, Leash.descriptor), (GateSpec.Descriptor.source, NBDServer.sourceDescriptor),
+                (deathSignal.end, GroupDeathSignal.descriptor),
+                (GateSpec.Descriptor.source, NBDServer.sourceDescriptor),
             ])
         do {
             let pid = try server.start()

@@ -6,7 +6,7 @@ import Glibc
 /// for each.
 ///
 /// Only the lock says whether a port is leased; the rest is news that a dead gate may leave behind, and that is swept.
-public struct PortRegistry: Sendable {
+public struct LeaseStore: Sendable {
     /// The ports that can be leased.
     public let ports: ClosedRange<UInt16>
     /// Where the files lie; private to the user.

@@ -3,13 +3,13 @@ import FoundationEssentials
 import Glibc
 
 /// Exports sources over NBD on leased ports.
-public struct Exporter: Sendable {
+public struct ServiceLauncher: Sendable {
     private let topology: Topology
     private let paths: Paths
-    private let registry: PortRegistry
+    private let store: LeaseStore
 
-    /// What an export turned out to be when it was rehearsed.
-    public struct Rehearsal: Sendable {
+    /// What an export has to be, before its port is opened to anybody.
+    public struct Preflight: Sendable {
         /// A connected socket to the server; whoever is handed it owns it.
         public let socket: CInt
         /// The export's name.
@@ -29,7 +29,7 @@ public struct Exporter: Sendable {
     public init(topology: Topology, paths: Paths) throws(ScoutError) {
         self.topology = topology
         self.paths = paths
-        registry = try PortRegistry(topology: topology, paths: paths)
+        store = try LeaseStore(topology: topology, paths: paths)
     }
 
     /// Leases a port, proves the export, and starts the gate, which goes on by itself.
@@ -45,7 +45,7 @@ public struct Exporter: Sendable {
     ///
     /// Blocks for as long as nbdkit takes to start, some 50 ms.
     public func serve(
-        _ request: NBDRequest, gateCommand: [String], trialCommand: [String], check: (Rehearsal) throws -> Void
+        _ request: NBDRequest, gateCommand: [String], trialCommand: [String], check: (Preflight) throws -> Void
     ) throws -> LeaseReport {
         let opened = try OpenSource.open(request.source, in: paths.evidenceDirectory, trial: trialCommand)
         let source = opened.source
@@ -65,25 +65,25 @@ public struct Exporter: Sendable {
         do {
             let keyFile = try request.tls == .psk ? writeKey(request.presharedKey, port: lease.port) : nil
             let server = try NBDServer(
-                opened: opened, range: range, exportName: name, directory: registry.exportPath(lease.port),
+                opened: opened, range: range, exportName: name, directory: store.exportPath(lease.port),
                 request: request, keyFile: keyFile, path: paths.environment["PATH"])
             try link(name, lease.port)
-            try server.rehearse { socket in
+            try server.preflight { socket in
                 try check(
-                    Rehearsal(
+                    Preflight(
                         socket: socket, exportName: name, key: keyFile.map { (NBDServer.presharedKeyUser, $0) },
                         readOnly: !request.writable, sizeBytes: range.sizeBytes))
             }
             return try start(lease, server, address: address, gateCommand: gateCommand)
         } catch {
-            lease.giveUp(registry)
+            lease.giveUp(store)
             throw error
         }
     }
 
     /// Makes the name by which a server finds its descriptor.
     private func link(_ name: String, _ port: UInt16) throws(ScoutError) {
-        let links = try PrivateDirectory(registry.exportPath(port))
+        let links = try PrivateDirectory(store.exportPath(port))
         guard symlinkat("/proc/self/fd/\(NBDServer.sourceDescriptor)", links.descriptor, name) == 0 else {
             throw ScoutError(.cannotCreate, "\(links.path)/\(name): \(String(cString: strerror(errno)))")
         }
@@ -107,30 +107,30 @@ public struct Exporter: Sendable {
         let spec = GateSpec(
             lease: report, executable: server.executable, arguments: server.arguments,
             maxClients: request.maxClients ?? 32, idleSeconds: request.idleTimeout.map { $0 / .seconds(1) },
-            directory: registry.directory.path, logDirectory: registry.logs.path,
+            directory: store.directory.path, logDirectory: store.logs.path,
             source: server.opened.source.identity)
         var started = report
-        started.pid = try GateStart(spec: spec, lease: lease, source: server.opened, registry: registry).run(
+        started.pid = try GateLauncher(spec: spec, lease: lease, source: server.opened, store: store).run(
             gateCommand)
         return started
     }
 
     private func take(_ wanted: UInt16?, on address: IPAddress) throws(ScoutError) -> Lease {
-        if let wanted, !registry.ports.contains(wanted) {
+        if let wanted, !store.ports.contains(wanted) {
             throw ScoutError(
                 .usage, "port \(wanted) is not one of the reserved ports",
-                hint: "choose one of \(registry.ports.lowerBound)–\(registry.ports.upperBound)")
+                hint: "choose one of \(store.ports.lowerBound)–\(store.ports.upperBound)")
         }
-        for port in wanted.map({ $0...$0 }) ?? registry.ports {
+        for port in wanted.map({ $0...$0 }) ?? store.ports {
             do {
-                return try Lease.take(port, on: address, in: registry)
+                return try Lease.take(port, on: address, in: store)
             } catch .failed(let error) {
                 throw error
             } catch {
                 continue
             }
         }
-        let held = PortTable(registry: registry, container: topology.containerAddress).rows()
+        let held = PortStatus(store: store, container: topology.containerAddress).rows()
             .filter { wanted == nil || $0.port == wanted }.map(\.holder)
         throw ScoutError(
             .busy,
@@ -173,8 +173,8 @@ public struct Exporter: Sendable {
         guard digits.count == 64, digits.allSatisfy(\.isHexDigit) else {
             throw ScoutError(.usage, "a pre-shared key is 64 hexadecimal digits")
         }
-        try registry.directory.replace(
-            PortRegistry.key(port), with: "\(NBDServer.presharedKeyUser):\(digits)\n".utf8)
-        return registry.keyPath(port)
+        try store.directory.replace(
+            LeaseStore.key(port), with: "\(NBDServer.presharedKeyUser):\(digits)\n".utf8)
+        return store.keyPath(port)
     }
 }
