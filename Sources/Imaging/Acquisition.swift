@@ -16,7 +16,7 @@ public struct Acquisition: Sendable {
         public var connectDeadline = Duration.seconds(10)
         /// How long the server may send nothing while it is asked for something; 30 s by default. A disk that takes
         /// longer over a bad sector needs more.
-        public var silence = Duration.seconds(30)
+        public var inactivityTimeout = Duration.seconds(30)
         /// The case, for the manifest.
         public var `case` = CaseRecord()
         /// The whole command line, for the manifest.
@@ -147,7 +147,7 @@ public struct Acquisition: Sendable {
     ) throws(ScoutError) -> Manifest {
         try cancellation.check()
         let started = Manifest.now()
-        let export = try Export(
+        let export = try ExportConnections(
             uri, connections: options.connections, deadline: options.connectDeadline, allowsHoles: !options.readsZeros,
             cancellation: cancellation)
         try check(export)
@@ -162,7 +162,7 @@ public struct Acquisition: Sendable {
     }
 
     private func read(
-        _ export: Export, _ started: String, _ files: ImageFiles, _ cancellation: Cancellation,
+        _ export: ExportConnections, _ started: String, _ files: ImageFiles, _ cancellation: Cancellation,
         _ progress: @escaping @Sendable (Progress) -> Void, _ show: (ExportReader) -> Void
     ) throws(ScoutError) -> Manifest {
         let clock = ContinuousClock.now
@@ -171,7 +171,7 @@ public struct Acquisition: Sendable {
         var promised = PromisedZeros()
         let digests = try Pipeline.run(hashes, writer: writer, buffers: export.buffers) { ring throws(ScoutError) in
             let reader = ExportReader(
-                export.connections, ring: ring, budget: export.budget, silence: options.silence,
+                export.connections, ring: ring, budget: export.budget, inactivityTimeout: options.inactivityTimeout,
                 cancellation: cancellation, progress: progress)
             show(reader)
             try reader.run()
@@ -204,7 +204,7 @@ public struct Acquisition: Sendable {
                 promisedZeroRanges: promised.first, unreadableBytes: unreadable))
     }
 
-    private func check(_ export: Export) throws(ScoutError) {
+    private func check(_ export: ExportConnections) throws(ScoutError) {
         guard export.isReadOnly else {
             throw ScoutError(
                 .refused,

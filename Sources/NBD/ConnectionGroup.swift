@@ -5,16 +5,16 @@ import Glibc
 public final class ConnectionGroup {
     /// The connections, in the order in which they were given.
     public let connections: [Connection]
-    private let silence: Duration
+    private let inactivityTimeout: Duration
 
     /// - Parameters:
     ///   - connections: at least one; all on this thread from now on.
-    ///   - silence: how long a connection with requests in flight may bring no byte before it counts as lost; 30 s by
+    ///   - inactivityTimeout: how long a connection with requests in flight may bring no byte before it counts as lost; 30 s by
     ///     default. A disk that takes longer over a bad sector needs more. A server that sends bytes, but does not
     ///     complete one answer within twenty times that, counts as lost as well.
-    public init(_ connections: [Connection], silence: Duration = .seconds(30)) {
+    public init(_ connections: [Connection], inactivityTimeout: Duration = .seconds(30)) {
         self.connections = connections
-        self.silence = silence
+        self.inactivityTimeout = inactivityTimeout
     }
 
     /// Waits until something happens: an answer, a wake-up, the timeout.
@@ -31,8 +31,8 @@ public final class ConnectionGroup {
     public func wait(wake: [CInt] = [], timeout: Duration? = nil) throws(NBDError) -> [Reply] {
         var end = timeout.map { ContinuousClock.now + $0 }
         for connection in connections where connection.inFlight > 0 {
-            let silent = connection.lastActivity + silence
-            end = end.map { min($0, silent) } ?? silent
+            let lost = connection.lastActivity + inactivityTimeout
+            end = end.map { min($0, lost) } ?? lost
         }
         // A connection with nothing in flight is watched as well: that it closed must not wait for the next request.
         var descriptors: [pollfd] = []
@@ -54,14 +54,14 @@ public final class ConnectionGroup {
             if let request = connection.pending.values.first(where: \.isHopeless) { throw request.violation }
             guard !connection.handle.isGone else { throw Self.closed }
             try connection.collect(into: &replies)
-            if connection.inFlight > 0, .now - connection.lastActivity >= silence {
-                let seconds = Int((silence / .seconds(1)).rounded(.up))
+            if connection.inFlight > 0, .now - connection.lastActivity >= inactivityTimeout {
+                let seconds = Int((inactivityTimeout / .seconds(1)).rounded(.up))
                 throw NBDError(
                     .connectionLost, "wait for the server", code: ETIMEDOUT,
                     "the server sent nothing for \(seconds) s")
             }
-            if connection.inFlight > 0, .now - connection.lastAnswer >= silence * Self.mostSilences {
-                let seconds = Int((silence * Self.mostSilences / .seconds(1)).rounded(.up))
+            if connection.inFlight > 0, .now - connection.lastAnswer >= inactivityTimeout * Self.mostTimeouts {
+                let seconds = Int((inactivityTimeout * Self.mostTimeouts / .seconds(1)).rounded(.up))
                 throw NBDError(
                     .connectionLost, "wait for the server", code: ETIMEDOUT,
                     "the server has not completed an answer for \(seconds) s")
@@ -70,7 +70,7 @@ public final class ConnectionGroup {
         return replies
     }
 
-    private static let mostSilences = 20
+    private static let mostTimeouts = 20
 
     private static let closed = NBDError(
         .connectionLost, "wait for the server", code: ENOTCONN, "the server closed the connection")

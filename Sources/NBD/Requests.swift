@@ -220,7 +220,7 @@ extension Connection {
         if count == 0 { return [] }
         let storage = ReadBuffer(count)
         try startRead(into: storage.bytes, at: offset, token: 0, owner: storage)
-        let group = ConnectionGroup([self], silence: deadline)
+        let group = ConnectionGroup([self], inactivityTimeout: deadline)
         while true {
             for reply in try group.wait() {
                 if case .failed(let error) = reply.outcome { throw error }

@@ -134,7 +134,7 @@ import Testing
         let export = try await EvidenceExport(
             size: 5 << 20, ["-r", "--filter=delay", "file", "{dir}/source", "rdelay=60"])
         var options = Acquisition.Options()
-        options.silence = .milliseconds(500)
+        options.inactivityTimeout = .milliseconds(500)
         let start = ContinuousClock.now
         let error = await scoutError { _ = try await export.acquisition(options: options).run() }
         #expect(error?.code == .unreachable)

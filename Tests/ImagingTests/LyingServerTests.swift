@@ -61,7 +61,7 @@ import Testing
     func aLieEndsInOneClearError(lie: String, code: ScoutError.Code, words: String) async throws {
         let server = try Server(lie, size: UInt64(Self.size), tcp: lie.hasPrefix("endless"))
         var options = Acquisition.Options()
-        options.silence = .milliseconds(300)
+        options.inactivityTimeout = .milliseconds(300)
         options.connectDeadline = .seconds(1)
         if lie == "another-size" { options.connections = 2 }
         let start = ContinuousClock.now

@@ -13,7 +13,7 @@ struct FileReader {
     let ring: Ring
     let cancellation: Cancellation
 
-    /// Reads everything; returns when the consumers are done with the last segment.
+    /// Reads everything; returns when the consumers are done with the last chunk.
     ///
     /// The C functions are `pread`, and `lseek` with `SEEK_DATA` and `SEEK_HOLE`.
     ///
@@ -28,7 +28,7 @@ struct FileReader {
                 let (start, end) = nextData(from: position)
                 while position < start {
                     let length = min(start - position, Self.longestZeros)
-                    try publish(Segment(offset: position, length: Int(length), buffer: nil))
+                    try publish(Chunk(offset: position, length: Int(length), buffer: nil))
                     position += length
                 }
                 dataEnd = end
@@ -37,7 +37,7 @@ struct FileReader {
             let buffer = try takeBuffer()
             let length = Int(min(UInt64(ring.pool.bufferSize), dataEnd - position))
             try read(UnsafeMutableRawBufferPointer(rebasing: ring.pool[buffer][..<length]), at: position)
-            try publish(Segment(offset: position, length: length, buffer: buffer))
+            try publish(Chunk(offset: position, length: length, buffer: buffer))
             position += UInt64(length)
             fileBytes += UInt64(length)
             meter.update(doneBytes: ring.doneBytes, wireBytes: fileBytes)
@@ -82,9 +82,9 @@ struct FileReader {
         }
     }
 
-    private func publish(_ segment: Segment) throws(ScoutError) {
+    private func publish(_ chunk: Chunk) throws(ScoutError) {
         try check()
-        while !ring.publish(segment) { try ring.wait(cancellation) }
+        while !ring.publish(chunk) { try ring.wait(cancellation) }
     }
 
     private func check() throws(ScoutError) {

@@ -8,22 +8,22 @@ import NBD
 final class ExportReader {
     /// A stretch that is being read: it is published when none of its parts is missing and all before it are out.
     private final class Slot {
-        let segment: Segment
+        let chunk: Chunk
         var missing = 0
         /// What the server only promised to be zeros.
         var promised: [Range<UInt64>] = []
         /// What could not be read.
         var unreadable: [Range<UInt64>] = []
-        init(_ segment: Segment) { self.segment = segment }
+        init(_ chunk: Chunk) { self.chunk = chunk }
 
-        /// The segment, with the parts of its buffer that hold zeros in place of what was read.
-        var tellingUnread: Segment {
-            guard segment.buffer != nil, !(promised.isEmpty && unreadable.isEmpty) else { return segment }
-            var segment = segment
-            segment.unread = (promised + unreadable).map {
-                Int($0.lowerBound - segment.offset)..<Int($0.upperBound - segment.offset)
+        /// The chunk, with the parts of its buffer that hold zeros in place of what was read.
+        var tellingUnread: Chunk {
+            guard chunk.buffer != nil, !(promised.isEmpty && unreadable.isEmpty) else { return chunk }
+            var chunk = chunk
+            chunk.unread = (promised + unreadable).map {
+                Int($0.lowerBound - chunk.offset)..<Int($0.upperBound - chunk.offset)
             }
-            return segment
+            return chunk
         }
     }
 
@@ -72,14 +72,14 @@ final class ExportReader {
 
     /// - Parameters:
     ///   - connections: at least one, all to the same export.
-    ///   - ring: where segments go.
+    ///   - ring: where chunks go.
     ///   - budget: bytes that may be asked for and not yet received.
-    ///   - silence: how long a connection may bring no byte.
+    ///   - inactivityTimeout: how long a connection may bring no byte.
     init(
-        _ connections: [Connection], ring: Ring, budget: Int, silence: Duration, cancellation: Cancellation,
+        _ connections: [Connection], ring: Ring, budget: Int, inactivityTimeout: Duration, cancellation: Cancellation,
         progress: @escaping (Progress) -> Void
     ) {
-        group = ConnectionGroup(connections, silence: silence)
+        group = ConnectionGroup(connections, inactivityTimeout: inactivityTimeout)
         self.ring = ring
         self.cancellation = cancellation
         self.budget = budget
@@ -92,7 +92,7 @@ final class ExportReader {
         meter = ProgressMeter(.reading, totalBytes: size, report: progress)
     }
 
-    /// Reads everything; returns when the consumers are done with the last segment.
+    /// Reads everything; returns when the consumers are done with the last chunk.
     ///
     /// - Throws: `ScoutError`: `unreachable` for a lost connection, `interrupted`, or what a consumer failed with.
     func run() throws(ScoutError) {
@@ -143,13 +143,13 @@ final class ExportReader {
                 let zeros = min(map.zeroEnd(from: position), position + Self.longestZeros)
                 let whole = zeros == size ? size : zeros / UInt64(ring.pool.bufferSize) * UInt64(ring.pool.bufferSize)
                 let zeroEnd = max(end, whole)
-                let slot = Slot(Segment(offset: position, length: Int(zeroEnd - position), buffer: nil))
+                let slot = Slot(Chunk(offset: position, length: Int(zeroEnd - position), buffer: nil))
                 slot.promised = [position..<zeroEnd]
                 open.append(slot)
                 position = zeroEnd
             } else {
                 guard let buffer = ring.takeBuffer() else { return }
-                let slot = Slot(Segment(offset: position, length: Int(end - position), buffer: buffer))
+                let slot = Slot(Chunk(offset: position, length: Int(end - position), buffer: buffer))
                 open.append(slot)
                 position = end
                 try read(parts, into: slot)
@@ -158,13 +158,13 @@ final class ExportReader {
     }
 
     private func read(_ parts: [Range<UInt64>], into slot: Slot) throws(NBDError) {
-        var filled = slot.segment.offset
+        var filled = slot.chunk.offset
         for part in parts {
             promise(slot, filled..<part.lowerBound)
             filled = part.upperBound
             for range in Self.divide(part, by: longestRead) { try send(Piece(slot: slot, range: range)) }
         }
-        promise(slot, filled..<slot.segment.offset + UInt64(slot.segment.length))
+        promise(slot, filled..<slot.chunk.offset + UInt64(slot.chunk.length))
     }
 
     private func promise(_ slot: Slot, _ range: Range<UInt64>) {
@@ -247,9 +247,9 @@ final class ExportReader {
     }
 
     private func bytes(_ slot: Slot, _ range: Range<UInt64>) -> UnsafeMutableRawBufferPointer {
-        let start = Int(range.lowerBound - slot.segment.offset)
+        let start = Int(range.lowerBound - slot.chunk.offset)
         return UnsafeMutableRawBufferPointer(
-            rebasing: ring.pool[slot.segment.buffer ?? 0][start..<start + Int(range.upperBound - range.lowerBound)])
+            rebasing: ring.pool[slot.chunk.buffer ?? 0][start..<start + Int(range.upperBound - range.lowerBound)])
     }
 
     private func fill(_ slot: Slot, _ range: Range<UInt64>) {

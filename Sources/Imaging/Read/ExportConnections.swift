@@ -3,7 +3,7 @@ import Glibc
 import NBD
 
 /// An export that an image is taken of, and the connections to it.
-struct Export {
+struct ExportConnections {
     let uri: NBDURI
     let connections: [Connection]
     /// Buffers that the pipeline should have: 16 MiB for a server on this machine, where more would only leave the

@@ -1,7 +1,7 @@
 import Core
 import Glibc
 
-/// Writes segments into a fresh, all-hole file, and leaves a hole wherever there are only zeros.
+/// Writes chunks into a fresh, all-hole file, and leaves a hole wherever there are only zeros.
 ///
 /// Unchecked: made on one thread, then used by the writer thread alone; the count is read after that has ended,
 /// which the ring's lock orders.
@@ -24,17 +24,17 @@ final class ImageWriter: @unchecked Sendable {
         isDirect = image.directDescriptor != nil
     }
 
-    /// Writes one segment; returns early where the ring was stopped.
-    func consume(_ segment: Segment, of ring: Ring) throws(ScoutError) {
-        guard let buffer = segment.buffer else { return }
-        let bytes = UnsafeRawBufferPointer(rebasing: ring.pool[buffer][..<segment.length])
+    /// Writes one chunk; returns early where the ring was stopped.
+    func consume(_ chunk: Chunk, of ring: Ring) throws(ScoutError) {
+        guard let buffer = chunk.buffer else { return }
+        let bytes = UnsafeRawBufferPointer(rebasing: ring.pool[buffer][..<chunk.length])
         var position = 0
         var hasCached = false
         while !ring.isStopped {
             let run = Self.nextRun(in: bytes, from: position)
-            readZeroBytes += Self.count(position..<(run?.lowerBound ?? bytes.count), without: segment.unread)
+            readZeroBytes += Self.count(position..<(run?.lowerBound ?? bytes.count), without: chunk.unread)
             guard let run else { break }
-            let offset = segment.offset + UInt64(run.lowerBound)
+            let offset = chunk.offset + UInt64(run.lowerBound)
             let direct = try writeDirectly(UnsafeRawBufferPointer(rebasing: bytes[run]), at: offset)
             if direct < run.count {
                 let rest = run.lowerBound + direct..<run.upperBound
@@ -46,7 +46,7 @@ final class ImageWriter: @unchecked Sendable {
         // The medium works while the network does; the sync at the end finds little left to wait for.
         if hasCached {
             try FileSystem.startWriteback(
-                image.descriptor, segment.offset..<segment.offset + UInt64(segment.length), path: image.names.partial)
+                image.descriptor, chunk.offset..<chunk.offset + UInt64(chunk.length), path: image.names.partial)
         }
     }
 

@@ -11,7 +11,7 @@ enum Pipeline {
     ///   - algorithms: what to hash with; may be empty where there is a writer.
     ///   - writer: where the bytes go; `nil` to hash only.
     ///   - buffers: how many, 8 by default: as few as keep all threads busy stay in the processor's cache.
-    ///   - produce: publishes all segments and returns when they are consumed; runs on the calling thread.
+    ///   - produce: publishes all chunks and returns when they are consumed; runs on the calling thread.
     /// - Returns: lower-case hexadecimal digests.
     /// - Throws: what the producer or the first failing thread threw. No thread is left running.
     static func run(
@@ -24,12 +24,12 @@ enum Pipeline {
         var started = 0
         do throws(ScoutError) {
             for group in groups {
-                try ring.startConsumer(started) { segment throws(ScoutError) in group.consume(segment, of: ring) }
+                try ring.startConsumer(started) { chunk throws(ScoutError) in group.consume(chunk, of: ring) }
                 started += 1
             }
             if let writer {
-                try ring.startConsumer(started) { segment throws(ScoutError) in
-                    try writer.consume(segment, of: ring)
+                try ring.startConsumer(started) { chunk throws(ScoutError) in
+                    try writer.consume(chunk, of: ring)
                 }
                 started += 1
             }

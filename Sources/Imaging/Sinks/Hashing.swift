@@ -24,7 +24,7 @@ private final class Zeros: @unchecked Sendable {
     let bytes: UnsafeRawBufferPointer
 
     private init() {
-        let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: HashGroup.chunk, alignment: 64)
+        let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: HashGroup.passBytes, alignment: 64)
         memory.initializeMemory(as: UInt8.self, repeating: 0)
         bytes = UnsafeRawBufferPointer(memory)
     }
@@ -36,7 +36,7 @@ private final class Zeros: @unchecked Sendable {
 /// which the ring's lock orders.
 final class HashGroup: @unchecked Sendable {
     /// How much goes through all hashes of the group before the next part: it must stay in a core's own cache.
-    static let chunk = 64 << 10
+    static let passBytes = 64 << 10
 
     let algorithms: [HashAlgorithm]
     private let sinks: [any DigestSink]
@@ -67,12 +67,12 @@ final class HashGroup: @unchecked Sendable {
         return alone + (together.isEmpty ? [] : [HashGroup(together)])
     }
 
-    /// Hashes one segment; returns early where the ring was stopped.
-    func consume(_ segment: Segment, of ring: Ring) {
+    /// Hashes one chunk; returns early where the ring was stopped.
+    func consume(_ chunk: Chunk, of ring: Ring) {
         var position = 0
-        while position < segment.length, !ring.isStopped {
-            let length = min(Self.chunk, segment.length - position)
-            let source = segment.buffer.map { UnsafeRawBufferPointer(ring.pool[$0]) }
+        while position < chunk.length, !ring.isStopped {
+            let length = min(Self.passBytes, chunk.length - position)
+            let source = chunk.buffer.map { UnsafeRawBufferPointer(ring.pool[$0]) }
             let range = source == nil ? 0..<length : position..<position + length
             let part = UnsafeRawBufferPointer(rebasing: (source ?? Zeros.shared.bytes)[range])
             for sink in sinks { sink.update(part) }
