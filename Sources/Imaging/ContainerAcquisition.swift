@@ -101,7 +101,7 @@ public struct ContainerAcquisition: Sendable {
     /// In a task of its own: half of an export would leave a port or a key behind, so it is made, and then released.
     private func serve(_ request: NBDRequest) async throws -> LeaseReport {
         let container = container
-        let served = await Task.detached { try await container.serve(request) }.result
+        let served = await Task.detached { try await container.serve(.nbd(request)) }.result
         if case .failure(let error) = served, let name = request.name, let error = error as? ScoutError,
             [.unreachable, .protocolViolation, .interrupted].contains(error.code)
         {

@@ -69,11 +69,6 @@ enum RemoteChecks {
             "the hashes \(report.hashes.keys.sorted().joined(separator: ", "))")
     }
 
-    /// Whether a text is the version of a program, `1.2.3` or `1.2.3-beta.4`, and nothing else.
-    static func isVersion(_ text: String) -> Bool {
-        text.utf8.count <= 40 && text.wholeMatch(of: /[0-9]{1,5}(\.[0-9]{1,5}){1,3}([-+][0-9A-Za-z.+-]+)?/) != nil
-    }
-
     private static func text(_ ports: ClosedRange<UInt16>) -> String {
         ports.count == 1 ? "\(ports.lowerBound)" : "\(ports.lowerBound)–\(ports.upperBound)"
     }

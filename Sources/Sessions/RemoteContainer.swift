@@ -72,7 +72,7 @@ public struct RemoteContainer: Container {
         if answer.status == .exited(127) { throw Self.missing(on: host) }
         let answered = answer.stdout[start...]
         let text = String(decoding: answered.prefix { $0 != 10 }.prefix(1000), as: UTF8.self)
-        guard answer.status == .exited(0), answered.count > text.utf8.count, RemoteChecks.isVersion(text) else {
+        guard answer.status == .exited(0), answered.count > text.utf8.count, VersionReport.isVersion(text) else {
             throw ScoutError(
                 .protocolViolation,
                 "what answers to 'scout --version' in the container at \(host) is not scout: "
@@ -87,8 +87,20 @@ public struct RemoteContainer: Container {
         try await call(["evidence"])
     }
 
+    /// The toolkit there, where the account's shell comes to it.
+    public func version() async throws -> VersionReport {
+        switch try await toolkit() {
+        case .version(let version, _): return VersionReport(version: version)
+        case .shellFails(let error): throw error
+        }
+    }
+
     /// An export there; its URI has the address that was dialled.
-    public func serve(_ request: NBDRequest) async throws -> LeaseReport {
+    public func serve(_ service: ServiceRequest) async throws -> LeaseReport {
+        let request =
+            switch service {
+            case .nbd(let request): request
+            }
         var words = ["serve", "nbd", "--tls", request.tls.rawValue]
         if let port = request.port { words += ["--port", "\(port)"] }
         if let name = request.name { words.append("--name=\(name)") }

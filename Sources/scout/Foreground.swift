@@ -5,8 +5,9 @@ extension Invocation {
     /// Has a service made, and with `stays` remains until it ends by itself; Ctrl-C ends it.
     ///
     /// A service that is interrupted while it is made is released: nobody has been told of it.
-    func serve(_ request: NBDRequest, stays: Bool, tell: @escaping @Sendable (LeaseReport) throws -> Void) async throws
-    {
+    func serve(
+        _ request: ServiceRequest, stays: Bool, tell: @escaping @Sendable (LeaseReport) throws -> Void
+    ) async throws {
         let outstanding = Outstanding()
         let interrupts = Interrupts(outstanding) {}
         defer { interrupts.stop() }

@@ -1,6 +1,7 @@
 import Core
 import Forwarding
 import FoundationEssentials
+import Glibc
 import Imaging
 import Ports
 
@@ -15,8 +16,14 @@ struct LocalContainer: Container {
             leases: leases, examineCommand: [try Self.program(), "examine", "--"])
     }
 
-    func serve(_ request: NBDRequest) async throws -> LeaseReport {
-        let label = "\(request.source)"
+    func version() async throws -> VersionReport { VersionReport(version: Version.text) }
+
+    func serve(_ service: ServiceRequest) async throws -> LeaseReport {
+        let request =
+            switch service {
+            case .nbd(let request): request
+            }
+        let label = request.source
         return try ServiceLauncher(topology: topology, paths: paths).serve(
             request, gateCommand: [try Self.program(), "gate", "--", label], trialCommand: try Self.trial()
         ) {
@@ -50,6 +57,40 @@ struct LocalContainer: Container {
         return HashReport(
             path: found.path, sizeBytes: Int64(digests.sizeBytes),
             hashes: Dictionary(uniqueKeysWithValues: digests.hashes.map { ($0.key.rawValue, $0.value) }))
+    }
+
+    func withProbe<Result: Sendable>(
+        _ ports: [UInt16], nonce: String, _ body: @Sendable (ProbeReport) async throws -> Result
+    ) async throws -> Result {
+        let stop = try PipeEnds()
+        let (reports, answer) = AsyncStream.makeStream(of: ProbeReport.self)
+        let (topology, paths) = (topology, paths)
+        let listening = Task {
+            defer { answer.finish() }
+            try await PlainThread.run {
+                let probe = try PortProbe(ports, nonce: nonce, topology: topology, paths: paths)
+                answer.yield(probe.report)
+                probe.run(until: stop.read)
+            }
+        }
+        /// Its ports are free again when this returns.
+        func end() async throws {
+            close(stop.write)
+            defer { close(stop.read) }
+            try await listening.value
+        }
+        guard let found = await reports.first(where: { _ in true }) else {
+            try await end()
+            throw ScoutError(.failed, "the probe ended before it began")
+        }
+        do {
+            let result = try await body(found)
+            try await end()
+            return result
+        } catch {
+            try await end()
+            throw error
+        }
     }
 
     private func status() throws(ScoutError) -> PortStatus {

@@ -72,7 +72,7 @@ struct ServeCommand: ParsableCommand {
             request.idleTimeout = idleTimeout?.value
             request.maxClients = maxClients
             request.writable = writable
-            try await invocation.serve(request, stays: foreground) { lease in
+            try await invocation.serve(.nbd(request), stays: foreground) { lease in
                 try invocation.output.result(lease) { Self.page(lease) }
             }
         }
