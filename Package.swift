@@ -37,11 +37,13 @@ let package = Package(
         .target(name: "Ports", dependencies: ["Core", subprocess, log], swiftSettings: strict),
         .target(name: "Forwarding", dependencies: ["Core", subprocess], swiftSettings: strict),
         .target(name: "Imaging", dependencies: ["Core", "NBD", crypto], swiftSettings: strict),
+        .target(
+            name: "Diagnostics", dependencies: ["Core", "Sessions", "Ports", "Forwarding"], swiftSettings: strict),
 
         .executableTarget(
             name: "scout",
             dependencies: [
-                "Core", "Sessions", "Ports", "Forwarding", "Imaging",
+                "Core", "Sessions", "Ports", "Forwarding", "Imaging", "Diagnostics",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -62,9 +64,12 @@ let package = Package(
             name: "ForwardingTests", dependencies: ["Forwarding", "Core", "TestSupport"], exclude: ["Captures"],
             swiftSettings: strict),
         .testTarget(
+            name: "DiagnosticsTests", dependencies: ["Diagnostics", "Core", "Sessions", "Forwarding"],
+            swiftSettings: strict),
+        .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "Core", "Sessions", "TestSupport", "scout",
+                "Core", "Diagnostics", "Sessions", "TestSupport", "scout",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),

@@ -2,24 +2,10 @@ import Core
 import TestSupport
 import Testing
 
-@testable import scout
+@testable import Diagnostics
 
 /// The next step that the doctor names.
 @Suite struct AdviceTests {
-    @Test func whatIsNotProvenHasANextStep() async throws {
-        let start = ContinuousClock.now
-        for finding in [Finding.notKnown("it may be", next: "expert: look"), nil] {
-            let book = Examination()
-            if let finding { await book.note(.endToEnd, finding, since: start) }
-            let report = await book.report(port: 2000, needed: [.endToEnd], success: "well")
-            #expect(!report.ok && report.advice.hasPrefix(finding == nil ? "expert: scout ports" : "expert: look"))
-        }
-        let book = Examination()
-        await book.note(.endToEnd, .proven("the nonce came back"), since: start)
-        let report = await book.report(port: 2000, needed: [.endToEnd], success: "well")
-        #expect(report.ok && report.advice.isEmpty && report.verdict == "well")
-    }
-
     /// The commands are typed as they stand, and leave all of a target but its address alone.
     @Test(
         arguments: [
@@ -31,7 +17,7 @@ import Testing
             var target = Target(
                 name: "case42", address: try #require(Address(address)), identity: identity, topology: topology)
             try ConfigurationFile(path).add(target)
-            let commands = HostSearch.renaming(target, to: "10.1.0.7", try Configuration.load(path))
+            let commands = HostUnreachableCheck.renaming(target, to: "10.1.0.7", try Configuration.load(path))
             let outcome = try await bench.tool("bash")("-ec", "scout() { '\(Project.binary)' \"$@\"; }; \(commands)")
             #expect(outcome.status == 0, "\(commands): \(outcome.errors)")
             target.address.host = "10.1.0.7"

@@ -35,7 +35,8 @@ import Testing
     @Test(arguments: [
         ("CLibSSH", ["SSH"]), ("CLibNBD", ["NBD"]), ("ArgumentParser", ["scout"]), ("SSH", ["Sessions"]),
         ("NBD", ["Imaging"]), ("TOMLKit", ["Core"]), ("Foundation", []),
-        ("Sessions", ["scout"]), ("Ports", ["scout"]), ("Forwarding", ["scout"]), ("Imaging", ["scout"]),
+        ("Sessions", ["Diagnostics", "scout"]), ("Ports", ["Diagnostics", "scout"]),
+        ("Forwarding", ["Diagnostics", "scout"]), ("Imaging", ["scout"]), ("Diagnostics", ["scout"]),
     ])
     func onlyTheseRoomsImport(module: String, rooms: [String]) throws {
         for source in try Self.sources() where Self.imports(source).contains(module) {

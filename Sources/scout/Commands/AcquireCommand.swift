@@ -1,5 +1,6 @@
 import ArgumentParser
 import Core
+import Diagnostics
 import FoundationEssentials
 import Glibc
 import Imaging
@@ -64,7 +65,9 @@ struct AcquireCommand: AsyncParsableCommand {
                 startedAt: Date()), invocation.paths)
         let progress: @Sendable (Progress) -> Void = { [meter, record] in
             meter.show($0)
-            record.note($0)
+            record.note(
+                phase: $0.phase.rawValue, doneBytes: $0.doneBytes, totalBytes: $0.totalBytes,
+                bytesPerSecond: $0.bytesPerSecond)
         }
 
         var options = ContainerAcquisition.Options()

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Core
+import Diagnostics
 import Forwarding
 
 /// `scout doctor`: every hop, the first that fails, what to do.
@@ -25,8 +26,8 @@ struct DoctorCommand: AsyncParsableCommand {
         }
         let report =
             switch invocation.place {
-            case .remote(let target): await Doctor(invocation: invocation, target: target).examine(port)
-            case .local: await InnerDoctor(invocation: invocation).examine(port)
+            case .remote(let target): await Doctor(invocation.subject, at: target).examine(port)
+            case .local: await ContainerDoctor(invocation.subject, version: Version.text).examine(port)
             }
         let forPeople = invocation.output.isForPeople
         try invocation.output.result(report) { report.page(forPeople: forPeople) }

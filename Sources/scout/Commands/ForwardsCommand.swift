@@ -1,5 +1,6 @@
 import ArgumentParser
 import Core
+import Diagnostics
 import Forwarding
 import FoundationEssentials
 import Glibc
@@ -37,7 +38,7 @@ struct ForwardsCommand: AsyncParsableCommand {
             if let from {
                 try Self.saved(from, invocation.topology)
             } else {
-                try await ForwardsInquiry(invocation: invocation).report(
+                try await ForwardsLookup(invocation.subject).report(
                     via: via.flatMap { ForwardsReport.Source(rawValue: $0.rawValue) })
             }
         let forPeople = invocation.output.isForPeople

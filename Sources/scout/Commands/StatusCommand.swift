@@ -1,5 +1,6 @@
 import ArgumentParser
 import Core
+import Diagnostics
 import Synchronization
 
 /// `scout status`: one page.
@@ -29,7 +30,7 @@ struct StatusCommand: AsyncParsableCommand {
     }
 
     private static func show(_ invocation: Invocation, clears: Bool = false) async throws -> ScoutError? {
-        let (report, error) = await StatusReport.take(invocation)
+        let (report, error) = await StatusReport.take(invocation.subject)
         let forPeople = invocation.output.isForPeople
         if clears {
             try Output.paintResult(report.page(forPeople: forPeople))

@@ -1,10 +1,11 @@
 import Core
+import Diagnostics
 import Forwarding
 import FoundationEssentials
 
 extension ForwardsReport {
     /// Where the report is from, and when it was true.
-    var origin: String { "from the host by \(source.words), \(checkedAt.formatted(.iso8601))" }
+    var origin: String { "from the host by \(source.text), \(checkedAt.formatted(.iso8601))" }
 
     /// The report as people read it: one line on the links, a row for each port, the exposures.
     ///
@@ -29,18 +30,6 @@ extension ForwardsReport {
         if !exposures.isEmpty { page.append("") }
         for exposure in exposures { page.append("\(exposure.severity.rawValue): \(exposure.summary)") }
         return page
-    }
-}
-
-extension ForwardsReport.Source {
-    /// In a sentence.
-    var words: String {
-        switch self {
-        case .agent: "its agent"
-        case .ssh: "SSH"
-        case .probe: "probing"
-        case .file: "its saved rules"
-        }
     }
 }
 

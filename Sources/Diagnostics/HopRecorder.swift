@@ -1,62 +1,9 @@
 import Core
 
-/// What `doctor` found, hop by hop.
-struct DoctorReport: Report {
-    static let schema = "scout.doctor/1"
-
-    /// The hops, in their order.
-    enum HopID: String, Codable, CaseIterable, Sendable {
-        case vpnLink = "vpn-link"
-        case route
-        case host
-        case hostKey = "host-key"
-        case sshAuth = "ssh-auth"
-        case toolkit
-        case listener
-        case forward
-        case endToEnd = "end-to-end"
-    }
-
-    struct Hop: Codable, Sendable {
-        static let notReached = "not reached"
-
-        var id: HopID
-        /// `nil` is not reached, or not known; the detail says which.
-        var ok: Bool?
-        var detail: String
-        var elapsedSeconds: Double
-    }
-
-    /// Whether no hop fails, and those that the verdict rests on are proven.
-    var ok: Bool
-    /// The port in question.
-    var port: UInt16?
-    /// All hops, in their order.
-    var hops: [Hop]
-    /// The outcome in one sentence.
-    var verdict: String
-    /// What to do next, and who can do it.
-    var advice: String
-
-    func page(forPeople: Bool) -> Page {
-        var table = Table("HOP", "", "SECONDS", "DETAIL")
-        table.rows = hops.map { hop in
-            let isReached = hop.detail != Hop.notReached
-            let mark = hop.ok.map { $0 ? "ok" : "FAILS" } ?? (isReached ? "not known" : "-")
-            return [hop.id.rawValue, mark, isReached ? Quantity.tenths(hop.elapsedSeconds) : "-", hop.detail]
-        }
-        var page = Page(table, forPeople: forPeople)
-        if forPeople { page.append("") }
-        page.append(verdict)
-        if !advice.isEmpty { page.append("next: \(advice)") }
-        return page
-    }
-}
-
 /// Why a hop fails, and what to do.
-struct Trouble: Error {
+struct HopFailure: Error {
     /// Who can do something about it.
-    enum Person: String {
+    enum ResponsibleParty: String {
         case expert
         case owner
     }
@@ -68,12 +15,12 @@ struct Trouble: Error {
     ///   - cause: one sentence without a final full stop.
     ///   - person: who can do something.
     ///   - advice: what.
-    init(_ cause: String, _ person: Person, _ advice: String) {
+    init(_ cause: String, _ person: ResponsibleParty, _ advice: String) {
         self.cause = cause
         self.advice = "\(person.rawValue): \(advice)"
     }
 
-    init(_ error: ScoutError, _ person: Person = .expert) {
+    init(_ error: ScoutError, _ person: ResponsibleParty = .expert) {
         self.init(error.message, person, error.hint ?? "repeat it with --verbose")
     }
 }
@@ -87,9 +34,9 @@ enum Finding: Sendable {
 }
 
 /// The protocol of an examination: each hop with its outcome and time.
-actor Examination {
+actor HopRecorder {
     private var hops: [DoctorReport.Hop] = []
-    private var trouble: Trouble?
+    private var trouble: HopFailure?
     /// A finding that breaks nothing, for the verdict.
     private var remark: (text: String, advice: String)?
     /// The next step of the first finding that proves nothing.
@@ -100,8 +47,8 @@ actor Examination {
     /// - Parameters:
     ///   - id: which.
     ///   - deadline: how long it may take.
-    ///   - body: returns what it found, with the detail to show; throws a `Trouble` or a `ScoutError`.
-    /// - Throws: `Trouble`, noted already.
+    ///   - body: returns what it found, with the detail to show; throws a `HopFailure` or a `ScoutError`.
+    /// - Throws: `HopFailure`, noted already.
     func step<Found: Sendable>(
         _ id: DoctorReport.HopID, within deadline: Duration = .seconds(15),
         _ body: @escaping @Sendable () async throws -> (Found, String)
@@ -123,7 +70,7 @@ actor Examination {
             group.addTask { try await body() }
             group.addTask {
                 try await Task.sleep(for: deadline)
-                throw Trouble(
+                throw HopFailure(
                     "no answer within \(deadline.components.seconds) s", .expert,
                     "try again; if it stays so, the VPN loses packets or the machine is stuck")
             }
@@ -153,10 +100,10 @@ actor Examination {
     /// Notes a hop that fails.
     ///
     /// - Returns: why, as it was noted.
-    func fail(_ id: DoctorReport.HopID, _ error: any Error, since start: ContinuousClock.Instant) -> Trouble {
+    func fail(_ id: DoctorReport.HopID, _ error: any Error, since start: ContinuousClock.Instant) -> HopFailure {
         let found =
-            error as? Trouble ?? (error as? ScoutError).map { Trouble($0) }
-            ?? Trouble("interrupted", .expert, "try again")
+            error as? HopFailure ?? (error as? ScoutError).map { HopFailure($0) }
+            ?? HopFailure("interrupted", .expert, "try again")
         note(id, false, found.cause, since: start)
         trouble = found
         return found

@@ -1,19 +1,22 @@
 import Core
-import Forwarding
-import Glibc
 import Ports
 
 /// What ``Doctor`` can check from inside the container: all but the way from outside.
-struct InnerDoctor: Sendable {
-    let invocation: Invocation
-    private let book = Examination()
+public struct ContainerDoctor: Sendable {
+    private let subject: Subject
+    private let version: String
+    private let recorder = HopRecorder()
 
-    init(invocation: Invocation) {
-        self.invocation = invocation
+    /// - Parameters:
+    ///   - subject: this container.
+    ///   - version: of the toolkit that runs here.
+    public init(_ subject: Subject, version: String) {
+        self.subject = subject
+        self.version = version
     }
 
     /// - Parameter port: the port to look at; `nil` takes a free one.
-    func examine(_ port: UInt16?) async -> DoctorReport {
+    public func examine(_ port: UInt16?) async -> DoctorReport {
         var port = port
         do {
             let answer = await agentsAnswer()
@@ -21,43 +24,44 @@ struct InnerDoctor: Sendable {
             try await checkContainer()
             port = try await checkPort(port, answer)
         } catch {
-            // Noted in the book.
+            // Noted by the recorder.
         }
-        return await book.report(
+        return await recorder.report(
             port: port, needed: [.listener, .forward],
             success: "seen from inside, port \(port.map { "\($0)" } ?? "-") is well")
     }
 
     private func agentsAnswer() async -> Result<ForwardsReport, ScoutError> {
         do {
-            return .success(try await LocalContainer(topology: invocation.topology, paths: invocation.paths).forwards())
+            return .success(try await subject.opener.withContainer { try await $0.forwards() })
         } catch {
             return .failure(error as? ScoutError ?? ScoutError(.failed, "\(error)"))
         }
     }
 
     private func checkLink(_ answer: Result<ForwardsReport, ScoutError>) async throws {
-        let topology = invocation.topology
+        let topology = subject.topology
         let now = ContinuousClock.now
         switch answer {
         case .success(let report) where report.vpn.up == false:
-            throw await book.fail(.vpnLink, PortWay.linkIsDown, since: now)
+            throw await recorder.fail(.vpnLink, ForwardCheck.linkIsDown, since: now)
         case .success(let report):
             let place = "the host has \(report.vpn.address) on \(report.vpn.interface)"
-            await book.note(.vpnLink, report.vpn.up, place + (report.vpn.up == nil ? ", if it is up" : ""), since: now)
+            await recorder.note(
+                .vpnLink, report.vpn.up, place + (report.vpn.up == nil ? ", if it is up" : ""), since: now)
         case .failure(let silence):
-            await book.note(.vpnLink, nil, "not known here: \(silence.message)", since: now)
+            await recorder.note(.vpnLink, nil, "not known here: \(silence.message)", since: now)
         }
-        _ = try await book.step(.route) { () -> (Bool, String) in
+        _ = try await recorder.step(.route) { () -> (Bool, String) in
             guard let own = NetworkInterface.all().first(where: { $0.address == IPAddress(topology.containerAddress) })
             else {
-                throw Trouble(
+                throw HopFailure(
                     "no interface of the container has the address \(topology.containerAddress)", .owner,
                     "restart the container's network")
             }
-            if let fault = Route.fault(of: own.name) { throw Trouble(fault, .expert, "ip link set \(own.name) up") }
+            if let fault = Route.fault(of: own.name) { throw HopFailure(fault, .expert, "ip link set \(own.name) up") }
             guard let host = IPAddress(topology.hostVPNAddress), let way = Route.interface(towards: host) else {
-                throw Trouble(
+                throw HopFailure(
                     "the container has no route to the VPN", .expert,
                     "ip route add default via \(topology.hostContainerAddress)")
             }
@@ -66,7 +70,7 @@ struct InnerDoctor: Sendable {
     }
 
     private func checkContainer() async throws {
-        let topology = invocation.topology
+        let topology = subject.topology
         let begun = ContinuousClock.now
         let address = topology.hostContainerAddress
         var silence: String?
@@ -80,19 +84,19 @@ struct InnerDoctor: Sendable {
         // Whatever it answers, it has to tell its hardware address for that.
         switch IPAddress(address).flatMap({ Route.neighbourAnswers($0) }) {
         case false:
-            throw await book.fail(
+            throw await recorder.fail(
                 .host,
-                Trouble(
+                HopFailure(
                     "the host does not answer at \(address)", .owner,
                     "look at \(topology.containerInterface) on the LiveOS"), since: begun)
         case nil where silence != nil:
-            await book.note(
+            await recorder.note(
                 .host, nil, "no hardware address to go by, and \(silence ?? "no answer")", since: begun)
-        default: await book.note(.host, true, "\(address) is there", since: begun)
+        default: await recorder.note(.host, true, "\(address) is there", since: begun)
         }
         let start = ContinuousClock.now
-        await book.note(.hostKey, true, "not needed inside the container", since: start)
-        _ = try await book.step(.sshAuth) { () -> (Bool, String) in
+        await recorder.note(.hostKey, true, "not needed inside the container", since: start)
+        _ = try await recorder.step(.sshAuth) { () -> (Bool, String) in
             do throws(ScoutError) {
                 let greeting = try await Greeting.ssh(
                     host: topology.containerAddress, port: topology.sshPort, deadline: .seconds(3))
@@ -101,38 +105,39 @@ struct InnerDoctor: Sendable {
                 }
                 return (true, "the container's sshd answers on port \(topology.sshPort)")
             } catch {
-                throw Trouble(
+                throw HopFailure(
                     "the container's sshd is down: \(error.message)", .expert, "start sshd: systemctl start ssh")
             }
         }
-        await book.note(.toolkit, true, "scout \(Version.text)", since: start)
+        await recorder.note(.toolkit, true, "scout \(version)", since: start)
     }
 
     private func checkPort(_ wanted: UInt16?, _ answer: Result<ForwardsReport, ScoutError>) async throws -> UInt16 {
-        let invocation = invocation
-        let row = try await book.step(.listener) { () -> (ProbeReport.Row, String) in
-            let asked = wanted.map { [$0] } ?? Array(invocation.topology.reservedPorts)
+        let subject = subject
+        let row = try await recorder.step(.listener) { () -> (ProbeReport.Row, String) in
+            let asked = wanted.map { [$0] } ?? Array(subject.topology.reservedPorts)
             let probe = try PortProbe(
-                asked, nonce: Reach.nonce(), topology: invocation.topology, paths: invocation.paths)
+                asked, nonce: PortReachability.nonce(), topology: subject.topology, paths: subject.paths)
             guard let row = probe.report.ports.first(where: { $0.state == .probing }) ?? probe.report.ports.first else {
                 throw ScoutError(.usage, "there is no port to check")
             }
-            return (row, try Doctor.listener(row, invocation.topology))
+            return (row, try Doctor.listener(row, subject.topology))
         }
         let now = ContinuousClock.now
-        do throws(Trouble) {
+        do throws(HopFailure) {
             switch answer {
-            case .success(let report): await book.note(.forward, try PortWay.judge(report, row.port), since: now)
+            case .success(let report):
+                await recorder.note(.forward, try ForwardCheck.judge(report, row.port), since: now)
             case .failure(let silence):
-                throw Trouble(
+                throw HopFailure(
                     "what the host forwards is not known: \(silence.message)", .owner,
                     "start 'scout host agent' on the LiveOS; scout doctor on the laptop finds out without it")
             }
         } catch {
-            throw await book.fail(.forward, error, since: now)
+            throw await recorder.fail(.forward, error, since: now)
         }
-        await book.remark(
-            "seen from inside: the way from outside is not proven",
+        await recorder.remark(
+            "the way from outside is not proven",
             advice: "expert: scout doctor \(row.port) on the laptop")
         return row.port
     }

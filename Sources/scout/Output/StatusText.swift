@@ -1,80 +1,10 @@
 import Core
-import Forwarding
-import FoundationEssentials
-import Sessions
+import Diagnostics
 
-/// One page: the link, the session, what is forwarded, the ports, what is being acquired.
-struct StatusReport: Report {
-    static let schema = "scout.status/1"
-
-    struct SessionView: Codable, Sendable {
-        /// Whether the container could be logged in to; `true` inside it.
-        var ok: Bool
-        /// How long that took.
-        var elapsedSeconds: Double
-        /// Why not.
-        var error: String?
-    }
-
-    var target: String
-    var address: String?
-    var checkedAt: Date
-    var vpn: VPNView?
-    var session: SessionView
-    var evidence: EvidenceReport?
-    var ports: PortsReport?
-    var forwards: ForwardsReport?
-    /// Why there is no `forwards`.
-    var forwardsError: String?
-    var acquisitions: [RunningAcquisition]
-
-    /// Asks everything at once.
-    static func take(_ invocation: Invocation) async -> (report: StatusReport, error: ScoutError?) {
-        var report = StatusReport(
-            target: invocation.placeName, checkedAt: Date(), session: SessionView(ok: false, elapsedSeconds: 0),
-            acquisitions: RunningAcquisition.all(invocation.paths))
-        if case .remote(let target) = invocation.place {
-            report.address = target.address.description
-            if let address = IPAddress(target.address.host) {
-                report.vpn = await VPNView.look(towards: address, invocation.topology)
-            }
-        }
-        let start = ContinuousClock.now
-        do {
-            let answers = try await invocation.withContainer { container in
-                let opened = ContinuousClock.now
-                async let evidence = container.evidence()
-                async let ports = container.ports()
-                async let forwards = Self.forwards(container)
-                return (opened, try await evidence, try await ports, await forwards)
-            }
-            report.session = SessionView(ok: true, elapsedSeconds: seconds(answers.0 - start))
-            report.evidence = answers.1
-            report.ports = answers.2
-            switch answers.3 {
-            case .success(let forwards): report.forwards = forwards
-            case .failure(let error): report.forwardsError = error.message
-            }
-            return (report, nil)
-        } catch {
-            let known = error as? ScoutError ?? ScoutError(.failed, "\(error)")
-            report.session = SessionView(ok: false, elapsedSeconds: seconds(.now - start), error: known.message)
-            return (report, known)
-        }
-    }
-
-    private static func seconds(_ duration: Duration) -> Double { (duration / .seconds(1) * 1000).rounded() / 1000 }
-
-    private static func forwards(_ container: any Container) async -> Result<ForwardsReport, ScoutError> {
-        do {
-            return .success(try await container.forwards())
-        } catch {
-            return .failure(error as? ScoutError ?? ScoutError(.failed, "\(error)"))
-        }
-    }
-
-    // MARK: For people
-
+extension StatusReport {
+    /// One line for each thing that was asked for.
+    ///
+    /// - Parameter forPeople: sizes humanised.
     func page(forPeople: Bool) -> Page {
         var lines = ["scout     \(target)" + (address.map { $0 == target ? "" : " (\($0))" } ?? "")]
         if let vpn {

@@ -2,15 +2,15 @@ import Core
 import Forwarding
 
 /// The VPN as the laptop sees it.
-struct VPNView: Codable, Sendable {
+public struct VPNView: Codable, Sendable {
     /// Whether nothing is wrong with it.
-    var up: Bool
+    public var up: Bool
     /// Its interface here; `nil` where there is none, or where the target is reached without it.
-    var interface: String?
+    public var interface: String?
     /// This machine's address on it.
-    var address: String?
+    public var address: String?
     /// What is wrong.
-    var reason: String?
+    public var reason: String?
 
     /// Looks at the interface that has an address in the VPN's network; nothing is sent.
     ///

@@ -4,12 +4,12 @@ import FoundationEssentials
 import Sessions
 
 /// The last two hops of ``Doctor``: what the host does with a port, and whether a connection gets through.
-struct PortWay: Sendable {
+struct ForwardCheck: Sendable {
     let doctor: Doctor
     let row: ProbeReport.Row
     let nonce: String
 
-    private var book: Examination { doctor.protocolBook }
+    private var recorder: HopRecorder { doctor.recorder }
     private var host: String { doctor.target.address.host }
 
     func check(_ container: RemoteContainer) async throws {
@@ -20,17 +20,17 @@ struct PortWay: Sendable {
             do {
                 judged = try Self.judge(report, row.port)
             } catch {
-                throw await book.fail(.forward, error, since: start)
+                throw await recorder.fail(.forward, error, since: start)
             }
             switch judged {
-            case .proven: await book.note(.forward, judged, since: start)
+            case .proven: await recorder.note(.forward, judged, since: start)
             case .notKnown(let reason, _): return try await doWithout(reason, since: start)
             }
             let begun = ContinuousClock.now
             do {
-                await book.note(.endToEnd, try await prove(), since: begun)
+                await recorder.note(.endToEnd, try await prove(), since: begun)
             } catch {
-                throw await book.fail(.endToEnd, error, since: begun)
+                throw await recorder.fail(.endToEnd, error, since: begun)
             }
         case .failure(let silence):
             try await doWithout("the host's forwards are not known from the host: \(silence.message)", since: start)
@@ -47,31 +47,31 @@ struct PortWay: Sendable {
         }
     }
 
-    static let linkIsDown = Trouble(
+    static let linkIsDown = HopFailure(
         "the host says that its VPN link is down", .owner, "restart the VPN on the LiveOS")
 
     /// What the host's rules say of the port.
     ///
-    /// - Throws: `Trouble` where they keep it closed.
-    static func judge(_ report: ForwardsReport, _ port: UInt16) throws(Trouble) -> Finding {
+    /// - Throws: `HopFailure` where they keep it closed.
+    static func judge(_ report: ForwardsReport, _ port: UInt16) throws(HopFailure) -> Finding {
         guard let forward = report.forwards.first(where: { $0.port == port }) else {
-            throw Trouble(
+            throw HopFailure(
                 "the host does not forward port \(port): it is none of the topology's", .owner,
                 "scout host forwarding apply")
         }
         if report.vpn.up == false { throw linkIsDown }
         switch forward.vpn {
         case .open where forward.vpnAddress != nil:
-            throw Trouble(
+            throw HopFailure(
                 "the host lets port \(port) through at another of its addresses only: \(forward.reason ?? "")", .owner,
                 "scout host forwarding apply loads the firewall as it should be")
-        case .open: return .proven("the host forwards it to \(forward.to), says \(report.source.words)")
+        case .open: return .proven("the host forwards it to \(forward.to), says \(report.source.text)")
         case .unknown:
             return .notKnown(
                 "the host's rules don't tell: \(forward.reason ?? "not understood")",
                 next: "owner: look at that rule; scout host forwarding apply loads the firewall as it should be")
         case .closed:
-            throw Trouble(
+            throw HopFailure(
                 "the host does not let port \(port) through: \(forward.reason ?? "no reason given")", .owner,
                 "scout host forwarding apply loads the firewall as it should be")
         }
@@ -79,13 +79,13 @@ struct PortWay: Sendable {
 
     /// A connection from here.
     ///
-    /// - Throws: `Trouble` where it does not end at the container, or can't be made.
-    private func prove() async throws(Trouble) -> Finding {
-        let reach = await Reach.test(row, at: host, nonce: nonce, deadline: .seconds(5))
+    /// - Throws: `HopFailure` where it does not end at the container, or can't be made.
+    private func prove() async throws(HopFailure) -> Finding {
+        let reach = await PortReachability.test(row, at: host, nonce: nonce, deadline: .seconds(5))
         switch reach.verdict {
         case .open: return .proven(reach.reason)
         case .unknown where row.state == .leased && reach.isTurnedAway:
-            throw Trouble(
+            throw HopFailure(
                 reach.reason, .expert,
                 "release it and serve it with --allow for this address; scout ports shows who is allowed")
         case .unknown where row.state == .foreign:
@@ -94,7 +94,7 @@ struct PortWay: Sendable {
         case .unknown:
             return .notKnown(reach.reason, next: "expert: try again; scout ports shows who is on port \(row.port)")
         case .closed:
-            throw Trouble(
+            throw HopFailure(
                 "a connection to \(host) port \(row.port) does not reach the container: \(reach.reason)", .owner,
                 "look for another firewall on the way; scout host forwarding show")
         }
@@ -104,28 +104,28 @@ struct PortWay: Sendable {
     ///
     /// - Parameter reason: why there is no word, as a sentence.
     private func doWithout(_ reason: String, since start: ContinuousClock.Instant) async throws {
-        do throws(Trouble) {
+        do throws(HopFailure) {
             let proof = try await prove()
             if case .proven = proof {
-                await book.note(.forward, true, "proven by trying; \(reason)", since: start)
+                await recorder.note(.forward, true, "proven by trying; \(reason)", since: start)
             } else {
-                await book.note(.forward, nil, reason, since: start)
+                await recorder.note(.forward, nil, reason, since: start)
             }
-            await book.note(.endToEnd, proof, since: start)
-            await book.remark(
+            await recorder.note(.endToEnd, proof, since: start)
+            await recorder.remark(
                 reason, advice: "owner: start 'scout host agent' on the LiveOS, to be told what it forwards")
         } catch {
-            if let report = try? await ForwardsInquiry(invocation: doctor.invocation).overSSH(asks: false) {
+            if let report = try? await ForwardsLookup(doctor.subject).overSSH(asks: false) {
                 do {
-                    await book.note(.forward, try Self.judge(report, row.port), since: start)
+                    await recorder.note(.forward, try Self.judge(report, row.port), since: start)
                 } catch {
-                    throw await book.fail(.forward, error, since: start)
+                    throw await recorder.fail(.forward, error, since: start)
                 }
-                throw await book.fail(.endToEnd, error, since: start)
+                throw await recorder.fail(.endToEnd, error, since: start)
             }
-            throw await book.fail(
+            throw await recorder.fail(
                 .forward,
-                Trouble(
+                HopFailure(
                     "\(error.cause); why is not known: \(reason)", .owner,
                     "start 'scout host agent' on the LiveOS, or send the expert what 'iptables-save -c' prints"),
                 since: start)

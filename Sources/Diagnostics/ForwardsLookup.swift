@@ -1,19 +1,24 @@
-import Core
+public import Core
 import Forwarding
 import FoundationEssentials
 import Sessions
 
 /// Asks what the host forwards: its agent; else over SSH, where the owner allows host control; else by trying.
-struct ForwardsInquiry: Sendable {
-    let invocation: Invocation
+public struct ForwardsLookup: Sendable {
+    let subject: Subject
+
+    /// - Parameter subject: whose host is asked.
+    public init(_ subject: Subject) {
+        self.subject = subject
+    }
 
     /// Asks in one way, or in the best that works.
     ///
     /// - Parameter via: the way; `nil` tries all three in their order.
     /// - Throws: `ScoutError` of the way that was asked for, or of the first where none works.
-    func report(via: ForwardsReport.Source?) async throws -> ForwardsReport {
+    public func report(via: ForwardsReport.Source?) async throws -> ForwardsReport {
         switch via {
-        case .agent: return try await invocation.withContainer { try await $0.forwards() }
+        case .agent: return try await subject.opener.withContainer { try await $0.forwards() }
         case .ssh: return try await overSSH(asks: true)
         case .probe: return try await byProbe()
         case .file: throw ScoutError(.usage, "rules from a file need a file", hint: "scout forwards --from FILE")
@@ -22,12 +27,12 @@ struct ForwardsInquiry: Sendable {
         do {
             return try await report(via: .agent)
         } catch let error as ScoutError {
-            invocation.output.detail("no answer by the agent: \(error.message)")
+            subject.detail("no answer by the agent: \(error.message)")
             for way in [ForwardsReport.Source.ssh, .probe] {
                 do {
                     return way == .ssh ? try await overSSH(asks: false) : try await byProbe()
                 } catch let other as ScoutError {
-                    invocation.output.detail("no answer by \(way.words): \(other.message)")
+                    subject.detail("no answer by \(way.text): \(other.message)")
                 }
             }
             throw error
@@ -41,25 +46,18 @@ struct ForwardsInquiry: Sendable {
     /// - Parameter asks: whether the person at the terminal may be asked for a password or about the host's key.
     func overSSH(asks: Bool) async throws -> ForwardsReport {
         let listing = try await hostListing(asks: asks, deadline: asks ? .seconds(10) : .seconds(2))
-        return listing.report(invocation.topology, source: .ssh, checkedAt: Date())
+        return listing.report(subject.topology, source: .ssh, checkedAt: Date())
     }
 
     /// What the host says of itself, over its own sshd.
     func hostListing(asks: Bool, deadline: Duration) async throws -> HostListing {
-        let topology = invocation.topology
-        var connector: Connector
-        var address: Address?
-        switch invocation.place {
-        case .local:
-            connector = Connector(paths: invocation.paths, acceptedHostKey: invocation.acceptedHostKey)
-            address = Address(topology.hostContainerAddress)
-        case .remote(let target):
-            connector = invocation.connector(for: target)
-            address = target.address
-        }
+        let topology = subject.topology
+        var connector = subject.connector
         connector.deadline = deadline
         if !asks { connector.terminal = nil }
-        guard var address else { throw ScoutError(.usage, "the topology has no address of the host") }
+        guard var address = subject.target?.address ?? Address(topology.hostContainerAddress) else {
+            throw ScoutError(.usage, "the topology has no address of the host")
+        }
         address.port = topology.hostControlPort
         address.user = address.user ?? "root"
         let command = try RemoteCommand(["sh", "-c", HostListing.script])
@@ -84,21 +82,24 @@ struct ForwardsInquiry: Sendable {
     }
 
     private func byProbe() async throws -> ForwardsReport {
-        guard case .remote(let target) = invocation.place else {
+        guard let target = subject.target else {
             throw ScoutError(
                 .usage, "from inside the container nobody can see what is let in from outside",
                 hint: "run scout forwards --via probe on the laptop")
         }
-        let topology = invocation.topology
+        let topology = subject.topology
         let host = target.address.host
-        let nonce = Reach.nonce()
+        let nonce = PortReachability.nonce()
         let ports = topology.forwardedPorts
-        let reached = try await invocation.withRemoteContainer { container in
+        let reached = try await subject.opener.withRemoteContainer { container in
             try await container.withProbe(ports.filter { $0 != topology.sshPort }, nonce: nonce) { found in
-                await withTaskGroup(of: (UInt16, Reach).self) { group in
+                await withTaskGroup(of: (UInt16, PortReachability).self) { group in
                     for row in found.ports {
                         group.addTask {
-                            (row.port, await Reach.test(row, at: host, nonce: nonce, deadline: Self.deadline))
+                            (
+                                row.port,
+                                await PortReachability.test(row, at: host, nonce: nonce, deadline: Self.deadline)
+                            )
                         }
                     }
                     return await group.reduce(into: [:]) { $0[$1.0] = $1.1 }
@@ -125,5 +126,17 @@ struct ForwardsInquiry: Sendable {
                     severity: .warning,
                     summary: "what the owner's network reaches can't be probed from here, only read from the rules")
             ])
+    }
+}
+
+extension ForwardsReport.Source {
+    /// In a sentence.
+    public var text: String {
+        switch self {
+        case .agent: "its agent"
+        case .ssh: "SSH"
+        case .probe: "probing"
+        case .file: "its saved rules"
+        }
     }
 }

@@ -2,10 +2,10 @@ import Core
 import Glibc
 import Testing
 
-@testable import scout
+@testable import Diagnostics
 
 /// What a connection to a port proves, and what it doesn't.
-@Suite(.timeLimit(.minutes(1))) struct ReachTests {
+@Suite(.timeLimit(.minutes(1))) struct PortReachabilityTests {
     @Test func aMachineOutOfDescriptorsSaysNothingOfThePort() async {
         await #expect(processExitsWith: .success) {
             setenv("SCOUT_DIAL_ONLY", "127.0.0.0/8,::1", 1)
@@ -13,7 +13,7 @@ import Testing
             var limit = rlimit(rlim_cur: 3, rlim_max: 3)
             guard setrlimit(__rlimit_resource_t(7), &limit) == 0 else { exit(3) }
             let row = ProbeReport.Row(port: 1, state: .probing)
-            let reach = await Reach.test(row, at: "127.0.0.1", nonce: "x", deadline: .seconds(2))
+            let reach = await PortReachability.test(row, at: "127.0.0.1", nonce: "x", deadline: .seconds(2))
             exit(reach.verdict == .unknown && reach.reason.contains("could not dial") ? 0 : 4)
         }
     }
@@ -30,10 +30,10 @@ import Testing
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(listener, $0, &size) }
         }
         let row = ProbeReport.Row(port: UInt16(bigEndian: name.sin_port), state: .probing)
-        let mute = await Reach.test(row, at: "127.83.2.1", nonce: "x", deadline: .milliseconds(300))
+        let mute = await PortReachability.test(row, at: "127.83.2.1", nonce: "x", deadline: .milliseconds(300))
         #expect(mute.verdict == .unknown && mute.reason.contains("does not tell the nonce"))
         close(listener)
-        let gone = await Reach.test(row, at: "127.83.2.1", nonce: "x", deadline: .milliseconds(300))
+        let gone = await PortReachability.test(row, at: "127.83.2.1", nonce: "x", deadline: .milliseconds(300))
         #expect(gone.verdict == .closed)
     }
 }

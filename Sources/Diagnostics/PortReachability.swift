@@ -1,7 +1,7 @@
 import Core
 
 /// Whether a connection to a forwarded port ends at the container, and how that shows.
-struct Reach: Sendable {
+struct PortReachability: Sendable {
     /// `open`, `closed`, or `unknown` where whoever answers can't be told.
     let verdict: Verdict
     /// How that shows, in a few words without a full stop.
@@ -16,7 +16,9 @@ struct Reach: Sendable {
     ///   - host: the address to dial.
     ///   - nonce: of the probe.
     ///   - deadline: for the connection and what is read from it.
-    static func test(_ row: ProbeReport.Row, at host: String, nonce: String, deadline: Duration) async -> Reach {
+    static func test(_ row: ProbeReport.Row, at host: String, nonce: String, deadline: Duration) async
+        -> PortReachability
+    {
         do throws(ScoutError) {
             switch row.state {
             case .probing:
@@ -25,34 +27,38 @@ struct Reach: Sendable {
             case .leased:
                 // The protocol's first 16 bytes, which the server sends unasked (NBD protocol, handshake).
                 let words = try await Greeting.read(host: host, port: row.port, deadline: deadline) { $0.count >= 16 }
-                if words.starts(with: "NBDMAGIC".utf8) { return Reach(.open, "the export answers") }
-                guard words.isEmpty else { return Reach(.closed, "another service than the leased one answers") }
-                var barred = Reach(
+                if words.starts(with: "NBDMAGIC".utf8) { return PortReachability(.open, "the export answers") }
+                guard words.isEmpty else {
+                    return PortReachability(.closed, "another service than the leased one answers")
+                }
+                var barred = PortReachability(
                     .unknown, "whoever answers turns this address away, as a gate does that it is not allowed at")
                 barred.isTurnedAway = true
                 return barred
             case .foreign:
                 _ = try await Greeting.read(host: host, port: row.port, deadline: .seconds(1)) { _ in true }
-                return Reach(
+                return PortReachability(
                     .unknown, "it connects, but a program without a lease can't prove that it is the container's")
             case .loopbackOnly, .failed:
-                return Reach(.unknown, "nothing in the container listens there for the network")
+                return PortReachability(.unknown, "nothing in the container listens there for the network")
             }
         } catch {
             // What failed on this machine says nothing of the other one.
-            return Reach(error.code == .unreachable ? .closed : .unknown, error.message)
+            return PortReachability(error.code == .unreachable ? .closed : .unknown, error.message)
         }
     }
 
-    private static func judge(_ words: String, _ port: UInt16, _ nonce: String) -> Reach {
-        if words == ProbeReport.greeting(nonce: nonce, port: port) { return Reach(.open, "the nonce came back") }
+    private static func judge(_ words: String, _ port: UInt16, _ nonce: String) -> PortReachability {
+        if words == ProbeReport.greeting(nonce: nonce, port: port) {
+            return PortReachability(.open, "the nonce came back")
+        }
         let parts = words.split(separator: " ")
         if parts.count == 3, parts[1] == nonce {
-            return Reach(.closed, "it leads to port \(parts[2].filter(\.isNumber)) of the container")
+            return PortReachability(.closed, "it leads to port \(parts[2].filter(\.isNumber)) of the container")
         }
         return words.isEmpty
-            ? Reach(.unknown, "somebody accepts the connection and does not tell the nonce")
-            : Reach(.closed, "somebody else answers, not the container")
+            ? PortReachability(.unknown, "somebody accepts the connection and does not tell the nonce")
+            : PortReachability(.closed, "somebody else answers, not the container")
     }
 
     private init(_ verdict: Verdict, _ reason: String) {

@@ -4,27 +4,27 @@ import FoundationEssentials
 import Sessions
 
 /// Why the container's sshd can't be reached, as far as it can be found out from the laptop.
-struct HostSearch: Sendable {
+struct HostUnreachableCheck: Sendable {
     let doctor: Doctor
 
     private var host: String { doctor.target.address.host }
-    private var topology: Topology { doctor.invocation.topology }
+    private var topology: Topology { doctor.subject.topology }
 
     /// - Parameter error: what dialling said.
-    func explain(_ error: any Error) async -> Trouble {
+    func explain(_ error: any Error) async -> HopFailure {
         let said = (error as? ScoutError)?.message ?? "\(error)"
         if let address = IPAddress(host), await isAbsent(address, said) { return await absent(said) }
-        if let listing = try? await ForwardsInquiry(invocation: doctor.invocation).hostListing(
+        if let listing = try? await ForwardsLookup(doctor.subject).hostListing(
             asks: false, deadline: .seconds(3))
         {
             return explain(said, listing)
         }
         if said.contains("refused") {
-            return Trouble(
+            return HopFailure(
                 "\(said): sshd in the container is down, or the host forwards the port elsewhere", .owner,
                 "start sshd in the container; 'scout host forwarding show' on the LiveOS tells where the port leads")
         }
-        return Trouble(
+        return HopFailure(
             "\(said): the LiveOS is there, but its port \(topology.sshPort) leads nowhere: the container or its interface is "
                 + "down, or the firewall stops it", .owner,
             "look whether the container runs; 'scout host forwarding show' on the LiveOS tells what the firewall does")
@@ -38,37 +38,37 @@ struct HostSearch: Sendable {
     }
 
     /// The host itself tells, over its own sshd.
-    private func explain(_ said: String, _ listing: HostListing) -> Trouble {
+    private func explain(_ said: String, _ listing: HostListing) -> HopFailure {
         if listing.linkIsUp(topology.containerInterface) == false {
-            return Trouble(
+            return HopFailure(
                 "\(said): the host's interface to the container, \(topology.containerInterface), is down", .owner,
                 "start the container; ip link set \(topology.containerInterface) up")
         }
         let report = listing.report(topology, source: .ssh, checkedAt: Date())
         let forward = report.forwards.first { $0.port == topology.sshPort }
         if let forward, forward.vpn != .open || forward.vpnAddress != nil {
-            return Trouble(
+            return HopFailure(
                 "\(said): the host does not let port \(forward.port) through: \(forward.reason ?? "no reason given")",
                 .owner,
                 "scout host forwarding apply")
         }
-        return Trouble(
+        return HopFailure(
             "\(said): the host forwards it, so the container's sshd is down, or its interface is", .owner,
             "start sshd in the container")
     }
 
     // MARK: Nobody has the address
 
-    private func absent(_ said: String) async -> Trouble {
+    private func absent(_ said: String) async -> HopFailure {
         if let other = await elsewhere() {
-            return Trouble(
+            return HopFailure(
                 "\(said): nobody on the VPN has this address, but the same scout, by its host key, answers at \(other): its VPN "
                     + "address has changed", .expert,
-                doctor.invocation.configuration.targets[doctor.target.name] != nil
-                    ? Self.renaming(doctor.target, to: other, doctor.invocation.configuration)
+                doctor.subject.configuration.targets[doctor.target.name] != nil
+                    ? Self.renaming(doctor.target, to: other, doctor.subject.configuration)
                     : "name the new address: --target \(Self.address(doctor.target, at: other))")
         }
-        return Trouble(
+        return HopFailure(
             "\(said), and nobody else on the VPN is this scout: the LiveOS is off, or its VPN process is dead", .owner,
             "restart the VPN on the LiveOS, and tell the expert its address: it changes with several scouts on one VPN")
     }
@@ -104,10 +104,10 @@ struct HostSearch: Sendable {
     private func elsewhere() async -> String? {
         guard let network = topology.vpnNetwork, let own = IPAddress(host), network.contains(own) else { return nil }
         let mine = Set(NetworkInterface.all().map(\.address))
-        var connector = doctor.invocation.connector(for: doctor.target)
+        var connector = doctor.subject.connector
         connector.deadline = .seconds(2)
         connector.terminal = nil
-        let address = doctor.invocation.address(of: doctor.target)
+        let address = doctor.subject.address(of: doctor.target)
         let prefix = own.bytes.dropLast().map(String.init).joined(separator: ".")
         let candidates = (2...Self.clients + 2).compactMap { IPAddress("\(prefix).\($0)") }
             .filter { !mine.contains($0) && $0 != own && network.contains($0) }

@@ -1,23 +1,37 @@
-import Core
-import FoundationEssentials
+public import Core
+public import FoundationEssentials
 import Glibc
-import Imaging
 import Synchronization
 
 /// An acquisition that is at work on this machine, as `status` shows it.
-struct RunningAcquisition: Codable, Sendable {
+public struct RunningAcquisition: Codable, Sendable {
     /// The process.
-    var pid: Int32
+    public var pid: Int32
     /// The scout it works on, or the URI.
-    var target: String
-    var source: String
-    var image: String
-    var startedAt: Date
+    public var target: String
+    /// What is acquired.
+    public var source: String
+    /// The file it becomes.
+    public var image: String
+    /// When that began.
+    public var startedAt: Date
     /// `reading` or `verifying`.
-    var phase = Progress.Phase.reading.rawValue
-    var doneBytes: UInt64 = 0
-    var totalBytes: UInt64 = 0
-    var bytesPerSecond: UInt64 = 0
+    public var phase = "reading"
+    /// How much of the image is done.
+    public var doneBytes: UInt64 = 0
+    /// The size of the image.
+    public var totalBytes: UInt64 = 0
+    /// The rate of late.
+    public var bytesPerSecond: UInt64 = 0
+
+    /// - Parameters: one for each property, in their order; nothing is done yet.
+    public init(pid: Int32, target: String, source: String, image: String, startedAt: Date) {
+        self.pid = pid
+        self.target = target
+        self.source = source
+        self.image = image
+        self.startedAt = startedAt
+    }
 
     private static func directory(_ paths: Paths) -> String { paths.runtimeDirectory + "/acquisitions" }
 
@@ -40,7 +54,7 @@ struct RunningAcquisition: Codable, Sendable {
     }
 
     /// Keeps the record of one acquisition, for as long as it lives. A record that can't be kept is no failure.
-    final class Record: Sendable {
+    public final class Record: Sendable {
         private struct State {
             var content: RunningAcquisition
             var written = ContinuousClock.now - .seconds(10)
@@ -52,7 +66,10 @@ struct RunningAcquisition: Codable, Sendable {
         private let name: String
         private let state: Mutex<State>
 
-        init(_ content: RunningAcquisition, _ paths: Paths) {
+        /// - Parameters:
+        ///   - content: what is known at the start.
+        ///   - paths: where records are.
+        public init(_ content: RunningAcquisition, _ paths: Paths) {
             let opened = try? PrivateDirectory(RunningAcquisition.directory(paths))
             directory = opened
             name = "\(content.pid)"
@@ -62,14 +79,20 @@ struct RunningAcquisition: Codable, Sendable {
         }
 
         /// Notes how far it has come, once a second at most; may be called on any thread.
-        func note(_ progress: Progress) {
+        ///
+        /// - Parameters:
+        ///   - phase: `reading` or `verifying`.
+        ///   - doneBytes: how much of the image is done.
+        ///   - totalBytes: the image's size.
+        ///   - bytesPerSecond: the rate of late.
+        public func note(phase: String, doneBytes: UInt64, totalBytes: UInt64, bytesPerSecond: UInt64) {
             state.withLock { state in
                 guard lock >= 0, ContinuousClock.now - state.written > .seconds(1) else { return }
                 state.written = .now
-                state.content.phase = progress.phase.rawValue
-                state.content.doneBytes = progress.doneBytes
-                state.content.totalBytes = progress.totalBytes
-                state.content.bytesPerSecond = progress.bytesPerSecond
+                state.content.phase = phase
+                state.content.doneBytes = doneBytes
+                state.content.totalBytes = totalBytes
+                state.content.bytesPerSecond = bytesPerSecond
                 write(state.content)
             }
         }

@@ -1,21 +1,28 @@
-import Core
-import Forwarding
+public import Core
 import FoundationEssentials
 import Sessions
 import Synchronization
 
 /// Walks the way from the laptop to a port of the container, hop by hop, to the first that fails.
-struct Doctor: Sendable {
-    let invocation: Invocation
+public struct Doctor: Sendable {
+    let subject: Subject
     let target: Target
-    let protocolBook = Examination()
+    let recorder = HopRecorder()
 
-    private var topology: Topology { invocation.topology }
+    /// - Parameters:
+    ///   - subject: the scout.
+    ///   - target: where it is.
+    public init(_ subject: Subject, at target: Target) {
+        self.subject = subject
+        self.target = target
+    }
+
+    private var topology: Topology { subject.topology }
     private var host: String { target.address.host }
     private var sshPort: UInt16 { target.address.port ?? topology.sshPort }
 
     /// - Parameter port: the port to prove; `nil` takes a free one.
-    func examine(_ port: UInt16?) async -> DoctorReport {
+    public func examine(_ port: UInt16?) async -> DoctorReport {
         let chosen = Mutex(port)
         do {
             try await checkLink()
@@ -25,10 +32,10 @@ struct Doctor: Sendable {
                 chosen.withLock { $0 = row.port }
             }
         } catch {
-            // Noted in the book, as the reason why the rest was not reached.
+            // Noted by the recorder, as the reason why the rest was not reached.
         }
         let proven = chosen.withLock { $0 }
-        return await protocolBook.report(
+        return await recorder.report(
             port: proven, needed: [.endToEnd], success: "port \(proven.map { "\($0)" } ?? "-") works end to end")
     }
 
@@ -39,26 +46,27 @@ struct Doctor: Sendable {
         guard let address = IPAddress(host) else {
             // A name's address is the resolver's business; what follows shows whether it answers.
             let now = ContinuousClock.now
-            await protocolBook.note(.vpnLink, nil, "\(host) is a name: not checked", since: now)
-            await protocolBook.note(.route, nil, "\(host) is a name: not checked", since: now)
+            await recorder.note(.vpnLink, nil, "\(host) is a name: not checked", since: now)
+            await recorder.note(.route, nil, "\(host) is a name: not checked", since: now)
             return
         }
-        let link = try await protocolBook.step(.vpnLink) { () -> (String?, String) in
+        let link = try await recorder.step(.vpnLink) { () -> (String?, String) in
             let view = await VPNView.look(towards: address, topology)
             if let reason = view.reason {
-                throw Trouble(reason, .expert, "restart the VPN client, and look into its log")
+                throw HopFailure(reason, .expert, "restart the VPN client, and look into its log")
             }
             guard let interface = view.interface, let own = view.address else {
                 return (nil, "\(host) is not in the VPN's network: reached without it")
             }
             return (interface, "\(interface) is up, \(own)")
         }
-        _ = try await protocolBook.step(.route) { () -> (Bool, String) in
+        _ = try await recorder.step(.route) { () -> (Bool, String) in
             guard let way = Route.interface(towards: address) else {
-                throw Trouble("there is no route to \(host)", .expert, "ip route get \(host); restart the VPN client")
+                throw HopFailure(
+                    "there is no route to \(host)", .expert, "ip route get \(host); restart the VPN client")
             }
             if let link, way.name != link, !way.address.isLoopback {
-                throw Trouble(
+                throw HopFailure(
                     "packets for \(host) leave by \(way.name), not by the VPN's \(link): another network here uses the same "
                         + "addresses", .expert, "ip route get \(host); leave that network, or add a route by \(link)")
             }
@@ -73,45 +81,45 @@ struct Doctor: Sendable {
         do {
             let greeting = try await Greeting.ssh(host: host, port: sshPort, deadline: .seconds(5))
             guard let banner = greeting.identification else {
-                throw Trouble(
+                throw HopFailure(
                     greeting.text.isEmpty
                         ? "\(host) port \(sshPort) accepts the connection, and no SSH server speaks"
                         : "\(host) port \(sshPort) is no SSH server: it says \"\(greeting.text.prefix(200))\"", .owner,
                     "look at sshd in the container")
             }
-            await protocolBook.note(.host, true, "\(host) port \(sshPort) answers: \(banner)", since: start)
-        } catch let error as Trouble {
-            throw await protocolBook.fail(.host, error, since: start)
+            await recorder.note(.host, true, "\(host) port \(sshPort) answers: \(banner)", since: start)
+        } catch let error as HopFailure {
+            throw await recorder.fail(.host, error, since: start)
         } catch {
-            throw await protocolBook.fail(.host, await HostSearch(doctor: self).explain(error), since: start)
+            throw await recorder.fail(.host, await HostUnreachableCheck(doctor: self).explain(error), since: start)
         }
     }
 
     private func checkSession(_ body: @escaping @Sendable (RemoteContainer) async throws -> Void) async throws {
         let begun = Mutex((step: Connector.Step.dialling, since: ContinuousClock.now))
-        var connector = invocation.connector(for: target)
+        var connector = subject.connector
         connector.onStep = { step in begun.withLock { $0 = (step, .now) } }
-        let book = protocolBook
+        let recorder = recorder
         let reached = Atomic(false)
         do {
             try await connector.withContainer(
-                at: invocation.address(of: target), reservedPorts: topology.reservedPorts, remark: { _ in }
+                at: subject.address(of: target), reservedPorts: topology.reservedPorts, remark: { _ in }
             ) { container in
                 reached.store(true, ordering: .releasing)
                 let since = begun.withLock { $0.since }
-                await book.note(.hostKey, true, "the key is the known one", since: since)
-                await book.note(.sshAuth, true, "logged in as \(target.address.user ?? "root")", since: since)
+                await recorder.note(.hostKey, true, "the key is the known one", since: since)
+                await recorder.note(.sshAuth, true, "logged in as \(target.address.user ?? "root")", since: since)
                 if await container.isHost {
-                    throw await book.fail(
+                    throw await recorder.fail(
                         .toolkit,
-                        Trouble(
+                        HopFailure(
                             "this is the host itself, not the container: port \(sshPort) leads to the wrong sshd",
                             .owner,
                             "scout host forwarding apply"), since: .now)
                 }
-                _ = try await book.step(.toolkit) {
+                _ = try await recorder.step(.toolkit) {
                     switch try await container.toolkit() {
-                    case .shellFails(let error): throw Trouble(error, .owner)
+                    case .shellFails(let error): throw HopFailure(error, .owner)
                     case .version(let version, let noise):
                         let text = "scout \(version) is in the container"
                         guard let noise else { return (version, text) }
@@ -126,8 +134,8 @@ struct Doctor: Sendable {
             }
         } catch let error as ScoutError where !reached.load(ordering: .acquiring) {
             let (step, since) = begun.withLock { $0 }
-            if step == .login { await book.note(.hostKey, true, "the key is the known one", since: since) }
-            throw await book.fail(step == .login ? .sshAuth : .hostKey, Trouble(error), since: since)
+            if step == .login { await recorder.note(.hostKey, true, "the key is the known one", since: since) }
+            throw await recorder.fail(step == .login ? .sshAuth : .hostKey, HopFailure(error), since: since)
         }
     }
 
@@ -135,27 +143,27 @@ struct Doctor: Sendable {
 
     /// Checks who listens, what the host forwards, and the whole way; the three belong to one probe.
     private func settleListener(_ container: RemoteContainer, _ wanted: UInt16?) async throws -> ProbeReport.Row {
-        let book = protocolBook
+        let recorder = recorder
         let start = ContinuousClock.now
         if let wanted, wanted == topology.sshPort {
-            await book.note(.listener, true, "sshd listens", since: start)
-            await book.note(.forward, true, "this very session came through it", since: start)
-            await book.note(.endToEnd, true, "this very session came through it", since: start)
+            await recorder.note(.listener, true, "sshd listens", since: start)
+            await recorder.note(.forward, true, "this very session came through it", since: start)
+            await recorder.note(.endToEnd, true, "this very session came through it", since: start)
             return ProbeReport.Row(port: wanted, state: .foreign)
         }
-        let nonce = Reach.nonce()
+        let nonce = PortReachability.nonce()
         let asked = wanted.map { [$0] } ?? Array(topology.reservedPorts)
         do {
             return try await container.withProbe(asked, nonce: nonce) { found in
                 guard let row = found.ports.first(where: { $0.state == .probing }) ?? found.ports.first else {
                     throw ScoutError(.protocolViolation, "the container does not say what is on the port")
                 }
-                _ = try await book.step(.listener) { (true, try Self.listener(row, topology)) }
-                try await PortWay(doctor: self, row: row, nonce: nonce).check(container)
+                _ = try await recorder.step(.listener) { (true, try Self.listener(row, topology)) }
+                try await ForwardCheck(doctor: self, row: row, nonce: nonce).check(container)
                 return row
             }
         } catch let error as ScoutError {
-            throw await book.fail(.listener, Trouble(error), since: start)
+            throw await recorder.fail(.listener, HopFailure(error), since: start)
         }
     }
 
@@ -166,18 +174,18 @@ struct Doctor: Sendable {
         case .probing: return "nothing is served on port \(row.port): a probe listens there for now"
         case .leased:
             guard let lease = row.lease, lease.traffic != nil else {
-                throw Trouble(
+                throw HopFailure(
                     "the service of port \(row.port) does not listen any more: its gate does not answer", .expert,
                     "scout release \(row.port), and serve it again")
             }
             return "\(lease.service.name) is served, \(lease.service.source)"
         case .foreign: return "\(program) listens, without a lease"
         case .loopbackOnly:
-            throw Trouble(
+            throw HopFailure(
                 "\(program) listens on port \(row.port) of the loopback address only, where nothing from outside arrives",
                 .expert, "have it listen on \(topology.containerAddress) or 0.0.0.0")
         case .failed:
-            throw Trouble("nothing can listen on port \(row.port) of the container", .expert, "scout ports")
+            throw HopFailure("nothing can listen on port \(row.port) of the container", .expert, "scout ports")
         }
     }
 }
