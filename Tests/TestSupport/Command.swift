@@ -1,4 +1,5 @@
 import Subprocess
+import Synchronization
 import SystemPackage
 
 /// What a finished command left.
@@ -35,8 +36,32 @@ public struct Command: Sendable {
         try await run(arguments, input: input)
     }
 
-    /// Runs it to its end.
+    /// Runs it to its end, which is when it has ended and nobody holds its output any more.
+    ///
+    /// - Throws: `CommandError` after four minutes: what hangs fails its test, and not the run of all of them.
     public func run(_ arguments: [String], input: String = "") async throws -> Outcome {
+        let work = Task { try await outcome(arguments, input: input) }
+        let line = ([executable] + arguments).joined(separator: " ")
+        let end = End()
+        return try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                let limit = Task {
+                    try await Task.sleep(for: .seconds(240))
+                    if end.isFirst { continuation.resume(throwing: CommandError(line: line)) }
+                    work.cancel()
+                }
+                Task {
+                    let result = await work.result
+                    limit.cancel()
+                    if end.isFirst { continuation.resume(with: result) }
+                }
+            }
+        } onCancel: {
+            work.cancel()
+        }
+    }
+
+    private func outcome(_ arguments: [String], input: String) async throws -> Outcome {
         let keyed = Dictionary(
             uniqueKeysWithValues: environment.map { (Environment.Key(stringLiteral: $0.key), $0.value) })
         let program: Executable = executable.contains("/") ? .path(FilePath(executable)) : .name(executable)
@@ -51,4 +76,17 @@ public struct Command: Sendable {
         return Outcome(
             status: status, output: result.standardOutput, errors: result.standardError)
     }
+}
+
+/// A command that had not ended after four minutes, or whose output somebody still held.
+public struct CommandError: Error, CustomStringConvertible {
+    let line: String
+    /// The command, and what is wrong with it.
+    public var description: String { "no end after 240 s: \(line)" }
+}
+
+/// Of the answer and the end of patience, whichever comes first.
+private final class End: Sendable {
+    private let hasCome = Atomic(false)
+    var isFirst: Bool { !hasCome.exchange(true, ordering: .acquiringAndReleasing) }
 }
