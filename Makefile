@@ -23,7 +23,7 @@ test: packages ## every test; as root also those in the lab's network namespaces
 
 soak: packages ## the long random runs, ten minutes or more; SCOUT_SEED=N takes other ones
 	$(SWIFT) build --build-tests
-	SCOUT_SOAK=1 $(SWIFT) test --skip-build --no-parallel --filter ForwardingTests
+	SCOUT_SOAK=1 $(SWIFT) test --skip-build --no-parallel --filter 'NetfilterTests|HostTests'
 
 mutants: packages ## break a room one line at a time, and see what its tests notice: make mutants ROOM=Core [COUNT=N]
 	Tests/mutants $(or $(ROOM),Core) --count $(or $(COUNT),40)

@@ -35,15 +35,15 @@ let package = Package(
         .target(name: "NBD", dependencies: ["CLibNBD"], swiftSettings: strict),
         .target(name: "Sessions", dependencies: ["Core", "SSH"], swiftSettings: strict),
         .target(name: "Ports", dependencies: ["Core", subprocess, log], swiftSettings: strict),
-        .target(name: "Forwarding", dependencies: ["Core", subprocess], swiftSettings: strict),
+        .target(name: "Netfilter", dependencies: ["Core"], swiftSettings: strict),
+        .target(name: "Host", dependencies: ["Netfilter", "Core", subprocess], swiftSettings: strict),
         .target(name: "Imaging", dependencies: ["Core", "NBD", crypto], swiftSettings: strict),
-        .target(
-            name: "Diagnostics", dependencies: ["Core", "Sessions", "Ports", "Forwarding"], swiftSettings: strict),
+        .target(name: "Diagnostics", dependencies: ["Core", "Sessions", "Ports", "Host"], swiftSettings: strict),
 
         .executableTarget(
             name: "scout",
             dependencies: [
-                "Core", "Sessions", "Ports", "Forwarding", "Imaging", "Diagnostics",
+                "Core", "Sessions", "Ports", "Host", "Imaging", "Diagnostics",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -51,7 +51,7 @@ let package = Package(
         .target(
             name: "TestSupport",
             dependencies: [subprocess, .product(name: "SystemPackage", package: "swift-system")],
-            path: "Tests/TestSupport", swiftSettings: strict),
+            path: "Tests/TestSupport", exclude: ["Captures"], swiftSettings: strict),
         .testTarget(name: "CoreTests", dependencies: ["Core"], swiftSettings: strict),
         .testTarget(name: "SSHTests", dependencies: ["SSH", "CLibSSH"], swiftSettings: strict),
         .testTarget(name: "SessionsTests", dependencies: ["Sessions", "SSH", "Core"], swiftSettings: strict),
@@ -61,10 +61,11 @@ let package = Package(
             exclude: ["faulty-filesystem.py", "lying-server.py"],
             swiftSettings: strict),
         .testTarget(
-            name: "ForwardingTests", dependencies: ["Forwarding", "Core", "TestSupport"], exclude: ["Captures"],
-            swiftSettings: strict),
+            name: "NetfilterTests", dependencies: ["Netfilter", "Host", "Core", "TestSupport"], swiftSettings: strict),
         .testTarget(
-            name: "DiagnosticsTests", dependencies: ["Diagnostics", "Core", "Sessions", "Forwarding"],
+            name: "HostTests", dependencies: ["Host", "Netfilter", "Core", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "DiagnosticsTests", dependencies: ["Diagnostics", "Core", "Sessions", "Host"],
             swiftSettings: strict),
         .testTarget(
             name: "IntegrationTests",

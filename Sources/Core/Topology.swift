@@ -88,3 +88,20 @@ public struct Topology: Hashable, Sendable {
         return user.map { "nbds://\($0)@\(bracketed):\(port)/\(name)" } ?? "nbd://\(bracketed):\(port)/\(name)"
     }
 }
+
+extension Topology {
+    /// How the owner's network cards are named, by pattern, so that one that comes up later is covered too.
+    public var lanInterfacePatterns: [String] { ["eth+", "en+", "wlan+", "wl+"] }
+
+    /// The network of the VPN: the 24 bits that all published images use around the host's address.
+    public var vpnNetwork: CIDR? { CIDR("\(hostVPNAddress)/24") }
+
+    /// The network between host and container.
+    public var containerNetwork: CIDR? { CIDR("\(hostContainerAddress)/24") }
+
+    /// Every TCP port that the host forwards to the container, in order.
+    public var forwardedPorts: [UInt16] {
+        let all = Set([sshPort]).union(reservedPorts).union(additionalPorts.map(Set.init) ?? [])
+        return all.sorted()
+    }
+}

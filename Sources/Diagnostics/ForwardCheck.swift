@@ -1,6 +1,6 @@
 import Core
-import Forwarding
 import FoundationEssentials
+import Host
 import Sessions
 
 /// The last two hops of ``Doctor``: what the host does with a port, and whether a connection gets through.

@@ -1,6 +1,6 @@
 public import Core
-import Forwarding
 import FoundationEssentials
+import Host
 import Sessions
 
 /// Asks what the host forwards: its agent; else over SSH, where the owner allows host control; else by trying.

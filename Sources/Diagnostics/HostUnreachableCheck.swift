@@ -1,6 +1,6 @@
 import Core
-import Forwarding
 import FoundationEssentials
+import Host
 import Sessions
 
 /// Why the container's sshd can't be reached, as far as it can be found out from the laptop.

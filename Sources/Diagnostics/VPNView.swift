@@ -1,5 +1,5 @@
 import Core
-import Forwarding
+import Host
 
 /// The VPN as the laptop sees it.
 public struct VPNView: Codable, Sendable {

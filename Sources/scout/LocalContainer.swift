@@ -1,7 +1,7 @@
 import Core
-import Forwarding
 import FoundationEssentials
 import Glibc
+import Host
 import Imaging
 import Ports
 

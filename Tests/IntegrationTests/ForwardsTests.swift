@@ -113,7 +113,7 @@ struct ForwardsTests {
 /// Saved rules, which need no lab.
 @Suite struct SavedRulesTests {
     private let scout = Command(Project.binary, environment: Project.environment)
-    private let captures = Project.root + "/Tests/ForwardingTests/Captures/"
+    private let captures = Captures.folder
 
     @Test(arguments: [("default", false), ("lan", true)])
     func theCapturesEvaluate(name: String, lan: Bool) async throws {

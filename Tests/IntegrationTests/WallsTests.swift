@@ -36,7 +36,8 @@ import Testing
         ("CLibSSH", ["SSH"]), ("CLibNBD", ["NBD"]), ("ArgumentParser", ["scout"]), ("SSH", ["Sessions"]),
         ("NBD", ["Imaging"]), ("TOMLKit", ["Core"]), ("Foundation", []),
         ("Sessions", ["Diagnostics", "scout"]), ("Ports", ["Diagnostics", "scout"]),
-        ("Forwarding", ["Diagnostics", "scout"]), ("Imaging", ["scout"]), ("Diagnostics", ["scout"]),
+        ("Host", ["Diagnostics", "scout"]), ("Netfilter", ["Host"]),
+        ("Imaging", ["scout"]), ("Diagnostics", ["scout"]),
     ])
     func onlyTheseRoomsImport(module: String, rooms: [String]) throws {
         for source in try Self.sources() where Self.imports(source).contains(module) {

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Core
 import Diagnostics
-import Forwarding
+import Host
 
 /// `scout doctor`: every hop, the first that fails, what to do.
 struct DoctorCommand: AsyncParsableCommand {

@@ -1,9 +1,9 @@
 import ArgumentParser
 import Core
 import Diagnostics
-import Forwarding
 import FoundationEssentials
 import Glibc
+import Host
 
 /// `scout forwards`: what the host forwards.
 struct ForwardsCommand: AsyncParsableCommand {

@@ -1,8 +1,8 @@
 import ArgumentParser
 import Core
 import Dispatch
-import Forwarding
 import Glibc
+import Host
 import Synchronization
 
 /// `scout host agent`: answers forward status to the container.

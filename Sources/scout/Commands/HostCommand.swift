@@ -1,7 +1,7 @@
 import ArgumentParser
 import Core
-import Forwarding
 import FoundationEssentials
+import Host
 
 /// `scout host …`: the owner's side, on the LiveOS host.
 struct HostCommand: ParsableCommand {

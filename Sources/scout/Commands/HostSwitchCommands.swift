@@ -1,7 +1,7 @@
 import ArgumentParser
 import Core
-import Forwarding
 import Glibc
+import Host
 import Sessions
 
 /// `scout host lan …`: whether the owner's network reaches the container.

@@ -1,7 +1,7 @@
 import Core
-import Forwarding
 import FoundationEssentials
 import Glibc
+import Host
 
 /// The values that TAB offers: from local state and the answers of earlier commands, never from the network.
 ///

@@ -1,7 +1,7 @@
 import Core
 import Diagnostics
-import Forwarding
 import FoundationEssentials
+import Host
 
 extension ForwardsReport {
     /// Where the report is from, and when it was true.
