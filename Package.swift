@@ -34,7 +34,7 @@ let package = Package(
         .target(name: "SSH", dependencies: ["CLibSSH", crypto], swiftSettings: strict),
         .target(name: "NBD", dependencies: ["CLibNBD"], swiftSettings: strict),
         .target(name: "Sessions", dependencies: ["Core", "SSH"], swiftSettings: strict),
-        .target(name: "Ports", dependencies: ["Core", subprocess, log], swiftSettings: strict),
+        .target(name: "Ports", dependencies: ["Core", "NBD", log], swiftSettings: strict),
         .target(name: "Netfilter", dependencies: ["Core"], swiftSettings: strict),
         .target(name: "Host", dependencies: ["Netfilter", "Core", subprocess], swiftSettings: strict),
         .target(name: "Imaging", dependencies: ["Core", "NBD", crypto], swiftSettings: strict),

@@ -19,18 +19,8 @@ struct LocalContainer: Container {
     func version() async throws -> VersionReport { VersionReport(version: Version.text) }
 
     func serve(_ service: ServiceRequest) async throws -> LeaseReport {
-        let request =
-            switch service {
-            case .nbd(let request): request
-            }
-        let label = request.source
-        return try ServiceLauncher(topology: topology, paths: paths).serve(
-            request, gateCommand: [try Self.program(), "gate", "--", label], trialCommand: try Self.trial()
-        ) {
-            try ExportCheck.examine(
-                socket: $0.socket, exportName: $0.exportName, key: $0.key, readOnly: $0.readOnly,
-                sizeBytes: $0.sizeBytes)
-        }
+        try ServiceLauncher(topology: topology, paths: paths).serve(
+            service, gateCommand: [try Self.program(), "gate", "--", service.source], trialCommand: try Self.trial())
     }
 
     func ports() async throws -> PortsReport {

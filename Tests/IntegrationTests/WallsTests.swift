@@ -34,7 +34,7 @@ import Testing
 
     @Test(arguments: [
         ("CLibSSH", ["SSH"]), ("CLibNBD", ["NBD"]), ("ArgumentParser", ["scout"]), ("SSH", ["Sessions"]),
-        ("NBD", ["Imaging"]), ("TOMLKit", ["Core"]), ("Foundation", []),
+        ("NBD", ["Imaging", "Ports"]), ("TOMLKit", ["Core"]), ("Foundation", []),
         ("Sessions", ["Diagnostics", "scout"]), ("Ports", ["Diagnostics", "scout"]),
         ("Host", ["Diagnostics", "scout"]), ("Netfilter", ["Host"]),
         ("Imaging", ["scout"]), ("Diagnostics", ["scout"]),

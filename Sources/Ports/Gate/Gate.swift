@@ -18,11 +18,6 @@ public final class Gate {
     private var listener: CInt? = GateSpec.Descriptor.listener
     private var stopping: ContinuousClock.Instant?
 
-    /// How long servers may take to leave by themselves, and how long after they were killed: one that reads from a disk
-    /// that does not answer can't even be killed, and must not keep the port.
-    private static let grace = Duration.seconds(2)
-    private static let lastGrace = Duration.seconds(1)
-
     /// Runs a gate on the descriptors that ``GateSpec/Descriptor`` names, until it is released, idle or killed.
     ///
     /// Blocks the calling thread.
@@ -113,16 +108,18 @@ public final class Gate {
         directory.remove(name)
     }
 
+    private var lastGrace: Duration { .seconds(spec.ending.lastGraceSeconds) }
+
     private var isOver: Bool {
         guard let stopping else { return false }
-        return clients.isEmpty || ContinuousClock.now >= stopping + Self.lastGrace
+        return clients.isEmpty || ContinuousClock.now >= stopping + lastGrace
     }
 
     /// Milliseconds until something is due; -1 where nothing is.
     private var timeout: CInt {
         var due = [clients.due, file.due].compactMap { $0 }
         if let stopping {
-            due.append(ContinuousClock.now < stopping ? stopping : stopping + Self.lastGrace)
+            due.append(ContinuousClock.now < stopping ? stopping : stopping + lastGrace)
         } else if let idle = spec.idleSeconds, clients.isIdle {
             due.append(clients.idleSince + .seconds(idle))
         }
@@ -144,13 +141,13 @@ public final class Gate {
         if signals.contains(SIGTERM) { stop() }
     }
 
-    /// Closes the door, and asks every server to leave; those that stay are killed two seconds later.
+    /// Closes the door, and asks every server to leave; those that stay are killed when their time is over.
     private func stop() {
         guard stopping == nil else { return }
-        stopping = .now + Self.grace
+        stopping = .now + .seconds(spec.ending.graceSeconds)
         if let listener { close(listener) }
         listener = nil
-        clients.signal(SIGTERM)
+        clients.signal(spec.ending.signal)
     }
 
     private func answer() {

@@ -105,15 +105,9 @@ final class GateClients {
 
     private func start(_ connection: CInt, _ peer: IPAddress) {
         TCPInfo.noticeDeadPeers(connection)
-        let server = ChildProcess(
-            executable: spec.executable, arguments: spec.arguments,
-            descriptors: [
-                (connection, STDIN_FILENO), (connection, STDOUT_FILENO), (serversLog, STDERR_FILENO),
-                (deathSignal.end, GroupDeathSignal.descriptor),
-                (GateSpec.Descriptor.source, NBDServer.sourceDescriptor),
-            ])
-        do {
-            let pid = try server.start()
+        do throws(ScoutError) {
+            let pid = try spec.server.start(
+                on: connection, errors: serversLog, source: GateSpec.Descriptor.source, deathSignal: deathSignal)
             clients[pid] = Client(connection: connection, address: peer, since: Date(), came: .now)
             traffic.connections += 1
             log.info("\(peer) connected")
@@ -177,7 +171,7 @@ final class GateClients {
 
     /// Whether a server holds the source open beside the descriptor that it was given.
     private func hasOpenedSource(_ pid: pid_t) -> Bool {
-        let given = "\(NBDServer.sourceDescriptor)"
+        let given = "\(ServerCommand.sourceDescriptor)"
         return Directory.entries("/proc/\(pid)/fd").contains {
             $0 != given && Directory.link("/proc/\(pid)/fd/\($0)") == sourceLink
         }

@@ -4,17 +4,19 @@ import Glibc
 
 /// Starts a gate as a process of its own, and waits for its word that it is at work.
 struct GateLauncher {
-    let spec: GateSpec
-    let lease: Lease
-    let source: OpenSource
+    let server: GatedServer
+    let leased: LeasedListener
     let store: LeaseStore
 
-    /// - Parameter command: the words that run a gate, the program's path first.
-    /// - Returns: the gate's process id.
-    /// - Throws: `ScoutError` (`failed`) with the last line of its log.
-    func run(_ command: [String]) throws -> pid_t {
+    /// - Parameters:
+    ///   - command: the arguments that run a gate, the program's path first.
+    ///   - deadline: how long it may take to begin; 5 s by default.
+    /// - Returns: the lease, with the gate's process.
+    /// - Throws: `ScoutError` (`failed`), which names the gate's log.
+    func run(_ command: [String], within deadline: Duration = .seconds(5)) throws -> LeaseReport {
         guard let executable = command.first else { throw ScoutError(.failed, "no command for a gate") }
-        let log = try GateLog.open(LeaseStore.log(lease.port), in: store.logs)
+        let port = leased.lease.port
+        let log = try GateLog.open(LeaseStore.log(port), in: store.logs)
         defer { close(log) }
         var word: [CInt] = [-1, -1]
         var ready: [CInt] = [-1, -1]
@@ -32,23 +34,25 @@ struct GateLauncher {
             executable: executable, arguments: command,
             descriptors: [
                 (word[0], GateSpec.Descriptor.spec), (log, STDOUT_FILENO), (log, STDERR_FILENO),
-                (lease.lock, GateSpec.Descriptor.lock), (lease.listener, GateSpec.Descriptor.listener),
-                (ready[1], GateSpec.Descriptor.ready), (source.descriptor, GateSpec.Descriptor.source),
+                (leased.lease.lock, GateSpec.Descriptor.lock),
+                (leased.listener.descriptor, GateSpec.Descriptor.listener),
+                (ready[1], GateSpec.Descriptor.ready), (server.source.descriptor, GateSpec.Descriptor.source),
             ],
             newSession: true)
         let child = Result { () throws(ScoutError) in try process.start() }
         close(word[0])
         close(ready[1])
-        let bytes = Array(try JSON.encoder().encode(spec))
+        let bytes = Array(try JSON.encoder().encode(GateSpec(server, store)))
         let sent = bytes.withUnsafeBytes { File.writeAll($0, to: word[1]) }
         close(word[1])
         let pid = try child.get()
-        guard sent, Self.isReady(ready[0], within: .seconds(5)) else {
+        guard sent, Self.isReady(ready[0], within: deadline) else {
             ChildProcess.end(pid)
-            throw ScoutError(
-                .failed, "the gate of port \(lease.port) did not start", hint: "see \(store.logPath(lease.port))")
+            throw ScoutError(.failed, "the gate of port \(port) did not start", hint: "see \(store.logPath(port))")
         }
-        return pid
+        var report = server.report
+        report.pid = pid
+        return report
     }
 
     /// A byte is the gate's word; the end of the pipe its death.

@@ -3,21 +3,35 @@ import Core
 /// What a gate is told when it is started: which service, how one client's server is run, and whom to let in.
 struct GateSpec: Codable {
     /// The lease, but for the gate's own process id.
-    var lease: LeaseReport
-    /// The program that serves one connection on stdin and stdout.
-    var executable: String
-    /// Its words, the program's name first.
-    var arguments: [String]
+    let lease: LeaseReport
+    /// What is run for each client.
+    let server: ServerCommand
     /// Clients at a time.
-    var maxClients: Int
+    let maxClients: Int
     /// Seconds without a client after which the gate leaves; `nil` stays.
-    var idleSeconds: Double?
+    let idleSeconds: Double?
+    /// How the servers end when the gate does.
+    let ending: ServiceEnding
     /// The directory of the ports' files.
-    var directory: String
+    let directory: String
     /// The directory of the logs.
-    var logDirectory: String
+    let logDirectory: String
     /// Which disk or file the gate must find open.
-    var source: SourceIdentity
+    let source: SourceIdentity
+
+    /// - Parameters:
+    ///   - service: what the gate is for.
+    ///   - store: where the lease's files lie.
+    init(_ service: GatedServer, _ store: LeaseStore) {
+        lease = service.report
+        server = service.command
+        maxClients = service.maxClients
+        idleSeconds = service.idleTimeout.map { $0 / .seconds(1) }
+        ending = service.ending
+        directory = store.directory.path
+        logDirectory = store.logs.path
+        source = service.source.source.identity
+    }
 
     /// The descriptors a gate finds open.
     enum Descriptor {

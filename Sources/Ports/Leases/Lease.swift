@@ -1,32 +1,30 @@
 import Core
 import Glibc
 
-/// The right to a reserved port: an exclusive `flock`, and the socket that listens there.
+/// The right to a reserved port: an exclusive lock on the port's lock file.
 ///
 /// The lock belongs to the open file description. Whoever inherits the descriptor holds the lease, and the kernel ends
-/// it when the last holder dies, however it dies.
+/// it when the last holder dies, however it dies. A socket that listens on the port is one way to use the lease:
+/// ``LeasedListener``.
 final class Lease {
     /// The leased port.
     let port: UInt16
-    /// The locked descriptor.
+    /// The locked descriptor, for a gate to inherit.
     let lock: CInt
-    /// The listening socket.
-    let listener: CInt
+    /// Where the files of this lease lie.
+    let store: LeaseStore
 
-    private init(port: UInt16, lock: CInt, listener: CInt) {
+    private init(port: UInt16, lock: CInt, store: LeaseStore) {
         self.port = port
         self.lock = lock
-        self.listener = listener
+        self.store = store
     }
 
-    deinit {
-        close(listener)
-        close(lock)
-    }
+    deinit { close(lock) }
 
     /// Why a port could not be had.
     enum Refusal: Error {
-        /// Another gate holds the lock.
+        /// Another process holds the lock.
         case leased
         /// Something without a lease is bound to it.
         case foreign
@@ -34,55 +32,53 @@ final class Lease {
         case failed(ScoutError)
     }
 
-    /// Takes a port: locks it, then binds and listens. Nothing is checked beforehand, so nothing can change in between.
+    /// Locks a port. Nothing is checked beforehand, so nothing can change in between.
+    ///
+    /// - Parameters:
+    ///   - port: one of the store's.
+    ///   - store: where the lock files lie.
+    /// - Throws: `Refusal`: `leased`, or `failed` where the lock file can't be had.
+    static func take(_ port: UInt16, in store: LeaseStore) throws(Refusal) -> Lease {
+        let taken: CInt?
+        do throws(ScoutError) { taken = try store.takeLock(port) } catch { throw .failed(error) }
+        guard let lock = taken else { throw .leased }
+        return Lease(port: port, lock: lock, store: store)
+    }
+
+    /// Gives a port back that no gate was started for, with all that was made for it.
+    func giveUp() {
+        store.clear(port)
+        removeLock()
+    }
+
+    /// Removes the lock file, which is nobody else's for as long as it is locked.
+    func removeLock() { store.directory.remove(LeaseStore.lock(port)) }
+}
+
+/// A leased port and the socket that listens on it.
+struct LeasedListener {
+    let lease: Lease
+    let listener: PortListener
+
+    /// Locks a port, then binds and listens; what an earlier lease has left is cleared then.
     ///
     /// - Parameters:
     ///   - port: one of the store's.
     ///   - address: the address to listen on.
-    static func take(_ port: UInt16, on address: IPAddress, in store: LeaseStore) throws(Refusal) -> Lease {
-        let taken: CInt?
-        do throws(ScoutError) { taken = try store.takeLock(port) } catch { throw .failed(error) }
-        guard let lock = taken else { throw .leased }
-        do {
-            let listener = try listen(port, on: address)
+    ///   - store: where the lock files lie.
+    /// - Throws: `Lease.Refusal`.
+    static func take(
+        _ port: UInt16, on address: IPAddress, in store: LeaseStore
+    ) throws(Lease.Refusal) -> LeasedListener {
+        let lease = try Lease.take(port, in: store)
+        do throws(Lease.Refusal) {
+            let listener = try PortListener(port, on: address)
+            // Not before the port is bound: a gate whose lock file was removed still uses its files.
             store.clear(port)
-            return Lease(port: port, lock: lock, listener: listener)
+            return LeasedListener(lease: lease, listener: listener)
         } catch {
-            // Held still, so nobody else's.
-            store.directory.remove(LeaseStore.lock(port))
-            close(lock)
+            lease.removeLock()
             throw error
         }
-    }
-
-    /// Gives a port back that no gate was started for, with all that was made for it.
-    func giveUp(_ store: LeaseStore) {
-        store.clear(port)
-        store.directory.remove(LeaseStore.lock(port))
-    }
-
-    /// Binds and listens, with no lease: for a port that is not reserved.
-    static func listen(_ port: UInt16, on address: IPAddress) throws(Refusal) -> CInt {
-        let family = address.bytes.count == 4 ? AF_INET : AF_INET6
-        let kind = CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
-        let descriptor = socket(family, kind, 0)
-        guard descriptor >= 0 else { throw failure(port, address) }
-        var on: CInt = 1
-        setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, socklen_t(MemoryLayout<CInt>.size))
-        let bound = address.withSocketAddress(port: port) { bind(descriptor, $0, $1) }
-        guard bound == 0, Glibc.listen(descriptor, 64) == 0 else {
-            let refusal = errno == EADDRINUSE ? Refusal.foreign : failure(port, address)
-            close(descriptor)
-            throw refusal
-        }
-        return descriptor
-    }
-
-    private static func failure(_ port: UInt16, _ address: IPAddress) -> Refusal {
-        let reason = String(cString: strerror(errno))
-        return .failed(
-            ScoutError(
-                .failed, "cannot listen on \(address) port \(port): \(reason)",
-                hint: "is this the container? --topology chooses another network"))
     }
 }

@@ -21,17 +21,17 @@ public struct PortStatus: Sendable {
     }
 
     func rows() -> [PortsReport.Row] {
-        let sockets = ListeningSockets(on: IPAddress(container))
+        let sockets = ListenerTable(on: IPAddress(container))
         store.sweep { sockets.isTaken($0) }
         return store.ports.map { row($0, sockets) }
     }
 
     /// The row of one port; `nil` where it is not reserved.
     func row(_ port: UInt16) -> PortsReport.Row? {
-        store.ports.contains(port) ? row(port, ListeningSockets(on: IPAddress(container))) : nil
+        store.ports.contains(port) ? row(port, ListenerTable(on: IPAddress(container))) : nil
     }
 
-    private func row(_ port: UInt16, _ sockets: ListeningSockets) -> PortsReport.Row {
+    private func row(_ port: UInt16, _ sockets: ListenerTable) -> PortsReport.Row {
         guard sockets.isTaken(port) else { return PortsReport.Row(port: port, state: .free) }
         if let answer = GateControl.ask(
             .status, at: LeaseStore.control(port), in: store.directory, deadline: .seconds(1)),
@@ -125,7 +125,7 @@ public struct PortStatus: Sendable {
     }
 
     private func sweep(_ port: UInt16) {
-        let sockets = ListeningSockets(on: IPAddress(container))
+        let sockets = ListenerTable(on: IPAddress(container))
         store.sweep { $0 != port || sockets.isTaken($0) }
     }
 }

@@ -8,11 +8,11 @@ public final class PortProbe {
     /// What is on each port.
     public let report: ProbeReport
     private let nonce: String
-    /// On reserved ports; a lease closes its own socket.
-    private var leases: [Lease] = []
+    /// On reserved ports.
+    private var leased: [LeasedListener] = []
     /// On others.
-    private var sockets: [(port: UInt16, descriptor: CInt)] = []
-    private var listeners: [(port: UInt16, descriptor: CInt)] { leases.map { ($0.port, $0.listener) } + sockets }
+    private var unreserved: [PortListener] = []
+    private var listeners: [PortListener] { leased.map(\.listener) + unreserved }
 
     /// Longer than any prober waits; a forgotten probe ends by itself.
     private static let lifetime = Duration.seconds(30)
@@ -27,12 +27,10 @@ public final class PortProbe {
     /// - Throws: `ScoutError` (`failed`) where this is not the container.
     public init(_ ports: [UInt16], nonce: String, topology: Topology, paths: Paths) throws(ScoutError) {
         self.nonce = nonce
-        guard let address = IPAddress(topology.containerAddress), topology.isContainer(NetworkInterface.all()) else {
-            throw ScoutError(
-                .failed, "no interface of this machine carries \(topology.containerAddress)",
-                hint: "the container has lost its address, or another network is meant: --topology")
-        }
+        let address = try topology.ownContainerAddress(
+            otherwise: "the container has lost its address, or another network is meant: --topology")
         let store = try LeaseStore(topology: topology, paths: paths)
+        let launcher = try ServiceLauncher(topology: topology, paths: paths)
         let status = PortStatus(store: store, container: topology.containerAddress)
         var rows: [ProbeReport.Row] = []
         for port in ports {
@@ -40,31 +38,40 @@ public final class PortProbe {
                 rows.append(holder)
                 continue
             }
+            var isProbing = false
             if store.ports.contains(port) {
-                if let lease = try? Lease.take(port, on: address, in: store) { leases.append(lease) }
-            } else if let socket = try? Lease.listen(port, on: address) {
-                sockets.append((port, socket))
+                if let started = try? launcher.start(Greeting(), on: port) {
+                    leased.append(started.leased)
+                    isProbing = true
+                }
+            } else if let listener = try? PortListener(port, on: address) {
+                unreserved.append(listener)
+                isProbing = true
             }
-            let isProbing = leases.last?.port == port || sockets.last?.port == port
             rows.append(ProbeReport.Row(port: port, state: isProbing ? .probing : .failed))
         }
         report = ProbeReport(ports: rows)
     }
 
     deinit {
-        for socket in sockets { close(socket.descriptor) }
+        for port in leased { port.lease.giveUp() }
+    }
+
+    /// What is on a leased port meanwhile: this process itself, which needs nothing made and has no gate.
+    private struct Greeting: Service {
+        func makeReady(at place: ServicePlace) -> ConnectionIntake { .listeningSocket }
     }
 
     private static func holder(of port: UInt16, on address: IPAddress, _ status: PortStatus) -> ProbeReport.Row? {
         if let row = status.row(port), row.state == .leased {
             return ProbeReport.Row(port: port, state: .leased, lease: row.lease)
         }
-        let reachable = ListeningSockets(on: address)
+        let reachable = ListenerTable(on: address)
         if reachable.isTaken(port) {
             return ProbeReport.Row(port: port, state: .foreign, process: reachable.owners(of: port).first)
         }
         for loopback in ["127.0.0.1", "::1"] {
-            let inner = ListeningSockets(on: IPAddress(loopback))
+            let inner = ListenerTable(on: IPAddress(loopback))
             if inner.isTaken(port) {
                 return ProbeReport.Row(port: port, state: .loopbackOnly, process: inner.owners(of: port).first)
             }
@@ -89,7 +96,7 @@ public final class PortProbe {
         }
     }
 
-    private func greet(_ listener: (port: UInt16, descriptor: CInt)) {
+    private func greet(_ listener: PortListener) {
         let caller = accept(listener.descriptor, nil, nil)
         guard caller >= 0 else { return }
         defer { close(caller) }

@@ -1,121 +1,78 @@
 public import Core
-import FoundationEssentials
 import Glibc
 
-/// Exports sources over NBD on leased ports.
+/// Puts services on reserved ports.
 public struct ServiceLauncher: Sendable {
     private let topology: Topology
     private let paths: Paths
     private let store: LeaseStore
 
-    /// What an export has to be, before its port is opened to anybody.
-    public struct Preflight: Sendable {
-        /// A connected socket to the server; whoever is handed it owns it.
-        public let socket: CInt
-        /// The export's name.
-        public let exportName: String
-        /// The file with the pre-shared key and its user, where TLS is required.
-        public let key: (user: String, file: String)?
-        /// Whether the export must say that it is read-only.
-        public let readOnly: Bool
-        /// The size it must say it has.
-        public let sizeBytes: Int64
-    }
-
     /// - Parameters:
     ///   - topology: the container's address and the reserved ports.
     ///   - paths: where locks, keys, logs and evidence lie.
-    /// - Throws: `ScoutError` where the runtime directory is not to be had.
+    /// - Throws: `ScoutError` (`cannotCreate`, `refused`) where the runtime directory is not to be had.
     public init(topology: Topology, paths: Paths) throws(ScoutError) {
         self.topology = topology
         self.paths = paths
         store = try LeaseStore(topology: topology, paths: paths)
     }
 
-    /// Leases a port, proves the export, and starts the gate, which goes on by itself.
+    /// Leases a port, makes the service ready there, and starts the gate, which goes on by itself.
     ///
     /// - Parameters:
-    ///   - request: what to export and to whom.
-    ///   - gateCommand: the words that run ``Gate/run()`` in this program, its path first.
-    ///   - trialCommand: the words that run ``Source/tryOpening(_:in:)`` in this program, its path first.
-    ///   - check: examines the export over a connection of its own before anybody else may.
+    ///   - request: what to serve and to whom.
+    ///   - gateCommand: the arguments that run ``Gate/run()`` in this program, its path first.
+    ///   - trialCommand: the arguments that run ``Source/tryOpening(_:in:)`` in this program, its path first.
     /// - Returns: the lease; the port answers.
     /// - Throws: `ScoutError`: `noSource`, `refused` (a source that could be written to), `busy` (no free port),
-    ///   `unreachable` (no nbdkit), `io` (the source can't be exported).
+    ///   `unreachable` (no nbdkit), `io` (the source can't be exported), `failed` (this is not the container,
+    ///   or the gate does not start).
     ///
     /// Blocks for as long as nbdkit takes to start, some 50 ms.
     public func serve(
-        _ request: NBDRequest, gateCommand: [String], trialCommand: [String], check: (Preflight) throws -> Void
+        _ request: ServiceRequest, gateCommand: [String], trialCommand: [String]
     ) throws -> LeaseReport {
-        let opened = try OpenSource.open(request.source, in: paths.evidenceDirectory, trial: trialCommand)
-        let source = opened.source
-        if request.writable {
-            try EvidenceGuard(directory: paths.evidenceDirectory).refuseEvidence(source, as: request.source)
-        }
-        try Self.guardReadOnly(source, request)
-        let range = try ExportRange(of: opened, request, path: paths.environment["PATH"])
-        let name = try Self.exportName(request.name ?? source.name)
-        guard let address = IPAddress(topology.containerAddress), topology.isContainer(NetworkInterface.all()) else {
-            throw ScoutError(
-                .failed, "no interface of this machine carries \(topology.containerAddress)",
-                hint: "run this in the container, or choose its network with --topology")
-        }
-
-        let lease = try take(request.port, on: address)
-        do {
-            let keyFile = try request.tls == .psk ? writeKey(request.presharedKey, port: lease.port) : nil
-            let server = try NBDServer(
-                opened: opened, range: range, exportName: name, directory: store.exportPath(lease.port),
-                request: request, keyFile: keyFile, path: paths.environment["PATH"])
-            try link(name, lease.port)
-            try server.preflight { socket in
-                try check(
-                    Preflight(
-                        socket: socket, exportName: name, key: keyFile.map { (NBDServer.presharedKeyUser, $0) },
-                        readOnly: !request.writable, sizeBytes: range.sizeBytes))
+        let started =
+            switch request {
+            case .nbd(let request):
+                try start(NBDService(request, paths: paths, trialCommand: trialCommand), on: request.port)
             }
-            return try start(lease, server, address: address, gateCommand: gateCommand)
+        guard case .socketPerClient(let server) = started.intake else {
+            throw ScoutError(.usage, "a service that accepts its own clients has no gate")
+        }
+        do {
+            return try GateLauncher(server: server, leased: started.leased, store: store).run(gateCommand)
         } catch {
-            lease.giveUp(store)
+            started.leased.lease.giveUp()
             throw error
         }
     }
 
-    /// Makes the name by which a server finds its descriptor.
-    private func link(_ name: String, _ port: UInt16) throws(ScoutError) {
-        let links = try PrivateDirectory(store.exportPath(port))
-        guard symlinkat("/proc/self/fd/\(NBDServer.sourceDescriptor)", links.descriptor, name) == 0 else {
-            throw ScoutError(.cannotCreate, "\(links.path)/\(name): \(String(cString: strerror(errno)))")
+    /// Leases a port and makes a service ready there, whatever way it takes connections.
+    ///
+    /// - Parameters:
+    ///   - service: what to make ready.
+    ///   - wanted: which port; `nil` takes the first free one.
+    /// - Returns: the leased port, which ends with it, and how the service takes connections.
+    /// - Throws: `ScoutError`: `failed` where this is not the container, `usage` for a port that is not reserved, `busy`, or
+    ///   what the service threw; the port is given back then.
+    func start(
+        _ service: some Service, on wanted: UInt16?
+    ) throws -> (leased: LeasedListener, intake: ConnectionIntake) {
+        let address = try topology.ownContainerAddress(
+            otherwise: "run this in the container, or choose its network with --topology")
+        let leased = try take(wanted, on: address)
+        do {
+            let place = ServicePlace(
+                port: leased.lease.port, store: store, topology: topology, environment: paths.environment)
+            return (leased, try service.makeReady(at: place))
+        } catch {
+            leased.lease.giveUp()
+            throw error
         }
     }
 
-    private func start(_ lease: Lease, _ server: NBDServer, address: IPAddress, gateCommand: [String]) throws
-        -> LeaseReport
-    {
-        let request = server.request
-        let secure = server.keyFile != nil
-        let report = LeaseReport(
-            port: lease.port, service: "nbd", name: server.exportName, source: server.opened.source.path,
-            readOnly: !request.writable,
-            uri: Topology.exportURI(
-                host: topology.hostVPNAddress, port: lease.port, name: server.exportName,
-                user: secure ? NBDServer.presharedKeyUser : nil),
-            bind: "\(topology.containerAddress):\(lease.port)",
-            allow: request.allow ?? callersAddress(), tls: request.tls, pskFile: server.keyFile, pid: 0,
-            state: "listening", startedAt: Date(), sourceID: server.opened.source.identity.text,
-            offsetBytes: server.range.offsetBytes, sizeBytes: server.range.sizeBytes)
-        let spec = GateSpec(
-            lease: report, executable: server.executable, arguments: server.arguments,
-            maxClients: request.maxClients ?? 32, idleSeconds: request.idleTimeout.map { $0 / .seconds(1) },
-            directory: store.directory.path, logDirectory: store.logs.path,
-            source: server.opened.source.identity)
-        var started = report
-        started.pid = try GateLauncher(spec: spec, lease: lease, source: server.opened, store: store).run(
-            gateCommand)
-        return started
-    }
-
-    private func take(_ wanted: UInt16?, on address: IPAddress) throws(ScoutError) -> Lease {
+    private func take(_ wanted: UInt16?, on address: IPAddress) throws(ScoutError) -> LeasedListener {
         if let wanted, !store.ports.contains(wanted) {
             throw ScoutError(
                 .usage, "port \(wanted) is not one of the reserved ports",
@@ -123,7 +80,7 @@ public struct ServiceLauncher: Sendable {
         }
         for port in wanted.map({ $0...$0 }) ?? store.ports {
             do {
-                return try Lease.take(port, on: address, in: store)
+                return try LeasedListener.take(port, on: address, in: store)
             } catch .failed(let error) {
                 throw error
             } catch {
@@ -138,43 +95,17 @@ public struct ServiceLauncher: Sendable {
                 ?? "all ports are taken: \(held.joined(separator: ", "))",
             hint: "scout release PORT frees one; scout ports shows them")
     }
+}
 
-    /// The first of three checks that evidence stays as it is.
-    private static func guardReadOnly(_ source: Source, _ request: NBDRequest) throws(ScoutError) {
-        guard source.isBlockDevice, !source.readOnly, !request.writable else { return }
-        throw ScoutError(
-            .refused, "\(source.path) can be written to: it is not served as evidence",
-            hint: "ask the owner to map it read-only; --writable exports it for writing")
-    }
-
-    private static func exportName(_ text: String) throws(ScoutError) -> String {
-        let name = Topology.exportName(text)
-        guard Topology.isExportName(name) else {
-            throw ScoutError(.usage, "'\(text)' can't name an export", hint: "--name gives it another")
+extension Topology {
+    /// The container's address, which this machine must carry.
+    ///
+    /// - Parameter hint: what to do where it does not.
+    /// - Throws: `ScoutError` (`failed`).
+    func ownContainerAddress(otherwise hint: String) throws(ScoutError) -> IPAddress {
+        guard let address = IPAddress(containerAddress), isContainer(NetworkInterface.all()) else {
+            throw ScoutError(.failed, "no interface of this machine carries \(containerAddress)", hint: hint)
         }
-        return name
-    }
-
-    /// The address that the calling SSH session came from, after sshd's `SSH_CONNECTION` (ssh(1)).
-    private func callersAddress() -> [CIDR] {
-        let words = paths.environment["SSH_CONNECTION"]?.split(separator: " ") ?? []
-        return words.first.flatMap { CIDR(String($0)) }.map { [$0] } ?? []
-    }
-
-    /// Writes a key in the form of nbdkit's and libnbd's PSK files: `user:hex`.
-    private func writeKey(_ key: String?, port: UInt16) throws(ScoutError) -> String {
-        var random = SystemRandomNumberGenerator()
-        let digits =
-            key
-            ?? (0..<32).map { _ in
-                let byte = String(UInt8.random(in: 0 ... .max, using: &random), radix: 16)
-                return byte.count == 1 ? "0" + byte : byte
-            }.joined()
-        guard digits.count == 64, digits.allSatisfy(\.isHexDigit) else {
-            throw ScoutError(.usage, "a pre-shared key is 64 hexadecimal digits")
-        }
-        try store.directory.replace(
-            LeaseStore.key(port), with: "\(NBDServer.presharedKeyUser):\(digits)\n".utf8)
-        return store.keyPath(port)
+        return address
     }
 }

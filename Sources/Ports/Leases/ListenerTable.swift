@@ -2,7 +2,7 @@ import Core
 import Glibc
 
 /// Who listens on this machine's TCP ports, after `/proc/net/tcp` and `tcp6` (proc(5)).
-struct ListeningSockets {
+struct ListenerTable {
     /// The inodes of the listening sockets, by port.
     private var inodes: [UInt16: Set<String>] = [:]
 
