@@ -90,15 +90,20 @@ public struct Acquisition: Sendable {
     ///
     /// - Parameters:
     ///   - cancellation: ends the work within 200 ms; within 3 s where the laptop's own disk does not answer.
-    ///   - progress: called about ten times a second, on a thread of its own.
+    ///   - events: told of what happens, on the thread on which it happens; the last one is `ended`.
     /// - Returns: what came of it; the image, its manifest and its report are in place and on the medium.
-    /// - Throws: `ScoutError`. `cannotCreate`: a name is taken, or a file of the acquisition was taken away. `refused`: the export is writable, or TLS failed.
-    ///   `unreachable`: no connection, or a lost one. `badData`: the export is not of the source's size. `io`: disk
-    ///   full. `failed`: the image does not agree with the stream or the source. `interrupted`. What was read stays in
-    ///   `IMAGE.partial`, which the message names.
+    /// - Throws: `ScoutError`. `cannotCreate`: a name is taken, or a file of the acquisition was taken away. `refused`: the
+    ///   export is writable, or TLS failed. `unreachable`: no connection, or a lost one. `badData`: the export is not of
+    ///   the source's size. `io`: disk full. `failed`: the image does not agree with the stream or the source.
+    ///   `interrupted`. What was read stays in `IMAGE.partial`, which the message names.
     public func run(
-        cancellation: Cancellation, progress: @escaping @Sendable (Progress) -> Void
+        cancellation: Cancellation, events: @escaping @Sendable (Event) -> Void
     ) async throws -> Result {
+        let journal = Journal(events)
+        return try await journal.ending { try await run(cancellation, journal) }
+    }
+
+    private func run(_ cancellation: Cancellation, _ journal: Journal) async throws -> Result {
         let files = if let held { held } else { try ImageFiles(image) }
         let sourceHashing = sourceDigests.map(SourceHashing.init)
         defer { sourceHashing?.cancel() }
@@ -109,7 +114,7 @@ public struct Acquisition: Sendable {
         let watch = try FileWatch(files, inner)
         defer { watch.stop() }
         do {
-            let result = try await take(files, inner, sourceHashing, progress)
+            let result = try await take(files, inner, sourceHashing, journal)
             return result
         } catch {
             let told = (error as? ScoutError).map(files.explain) ?? error
@@ -121,87 +126,76 @@ public struct Acquisition: Sendable {
     }
 
     private func take(
-        _ files: ImageFiles, _ cancellation: Cancellation, _ sourceHashing: SourceHashing?,
-        _ progress: @escaping @Sendable (Progress) -> Void
+        _ files: ImageFiles, _ cancellation: Cancellation, _ sourceHashing: SourceHashing?, _ journal: Journal
     ) async throws -> Result {
-        var manifest = try await cancellation.run { try read(files, cancellation, sourceHashing, progress) }
+        var manifest = try await cancellation.run { try read(files, cancellation, sourceHashing, journal) }
         do {
-            try await compare(&manifest, with: sourceHashing, cancellation)
+            try await compare(&manifest, with: sourceHashing, cancellation, journal)
         } catch let error as ScoutError {
             throw error.telling(unreadable: manifest.unreadable)
         }
-        manifest.conditions = manifest.findings
-        manifest.finishedAt = Manifest.now()
+        let findings = manifest.findings
+        journal.note(.completed(findings))
+        manifest.conditions = findings
+        manifest.note(journal.timeline)
         try cancellation.check()
         let bytes = try manifest.json()
         let report = TextReport.text(manifest, manifestBytes: bytes)
         try await cancellation.run { try files.complete(manifest: bytes, report: report) }
+        journal.note(.named(image: image))
         return Result(
             manifest: manifest, manifestPath: files.names.manifest, manifestSHA256: TextReport.digest(bytes),
             reportPath: files.names.report)
     }
 
+    /// All that reads and writes, on one thread and the pipelines' own.
     private func read(
-        _ files: ImageFiles, _ cancellation: Cancellation, _ sourceHashing: SourceHashing?,
-        _ progress: @escaping @Sendable (Progress) -> Void
+        _ files: ImageFiles, _ cancellation: Cancellation, _ sourceHashing: SourceHashing?, _ journal: Journal
     ) throws(ScoutError) -> Manifest {
         try cancellation.check()
-        let started = Manifest.now()
+        journal.note(.began(image: image))
         let export = try ExportConnections(
             uri, connections: options.connections, deadline: options.connectDeadline, allowsHoles: !options.readsZeros,
             cancellation: cancellation)
         try check(export)
         try files.setSize(export.sizeBytes)
         sourceHashing?.start()
-        var reader: ExportReader?
+        let source = describe(export)
+        journal.note(.connected(source))
+
+        let reader = ExportReader(
+            export.connections, budget: export.budget, inactivityTimeout: options.inactivityTimeout
+        ) { journal.note(.readError($0)) }
+        let writer = ImageWriter(files)
+        let hashing = HashSink.sinks(for: hashes)
+        var manifest = Manifest(source: source, tool: .current(version: options.version, command: options.command))
         do throws(ScoutError) {
-            return try read(export, started, files, cancellation, progress) { reader = $0 }
+            let pipeline = Pipeline(buffers: export.buffers, phase: .reading, cancellation: cancellation) {
+                journal.note(.progress($0))
+            }
+            try pipeline.run(reader, into: hashing + [writer])
+            journal.note(.read(sizeBytes: export.sizeBytes))
+            try files.sync(cancellation)
+            journal.note(.synced)
+            manifest.verified = try verify(files, export.sizeBytes, hashing.digests, cancellation, journal)
         } catch {
-            throw error.telling(unreadable: reader?.errors.unreadable ?? (0, 0))
+            throw error.telling(unreadable: reader.errors.unreadable)
         }
+        manifest.case = options.case
+        manifest.note(reader, writer, path: image)
+        manifest.note(hashing.digests)
+        return manifest
     }
 
-    private func read(
-        _ export: ExportConnections, _ started: String, _ files: ImageFiles, _ cancellation: Cancellation,
-        _ progress: @escaping @Sendable (Progress) -> Void, _ show: (ExportReader) -> Void
-    ) throws(ScoutError) -> Manifest {
-        let clock = ContinuousClock.now
-        let writer = ImageWriter(files)
-        var errors = ReadErrorLog()
-        var promised = PromisedZeros()
-        let digests = try Pipeline.run(hashes, writer: writer, buffers: export.buffers) { ring throws(ScoutError) in
-            let reader = ExportReader(
-                export.connections, ring: ring, budget: export.budget, inactivityTimeout: options.inactivityTimeout,
-                cancellation: cancellation, progress: progress)
-            show(reader)
-            try reader.run()
-            (errors, promised) = (reader.errors, reader.promised)
-        }
-        let average = rate(export.sizeBytes, since: clock)
-        try files.sync(cancellation)
-        let isVerified = try verify(files, export.sizeBytes, digests, cancellation, progress)
-
+    /// What the caller knows of the source, with what was negotiated.
+    private func describe(_ export: ExportConnections) -> SourceDescription {
         var source = source
         source.sizeBytes = export.sizeBytes
         source.uri = export.uri.withoutQuery
         source.tls = export.security
         source.peerAuthentication = export.peerAuthentication
         source.exportReadOnly = export.isReadOnly
-        let unreadable = errors.unreadable.bytes
-        return Manifest(
-            schema: Manifest.acquireSchema, source: source,
-            image: Manifest.Image(
-                path: image, sizeBytes: export.sizeBytes, dataBytes: writer.writtenBytes,
-                holeBytes: export.sizeBytes - writer.writtenBytes),
-            hashes: digests.reduce(into: [:]) { $0[$1.key.rawValue] = Manifest.Hash(image: $1.value) },
-            verified: isVerified, badRanges: errors.badRanges, readErrors: errors.records, interruptions: 0,
-            startedAt: started, finishedAt: started, averageBytesPerSecond: average,
-            tool: .current(version: options.version, command: options.command), case: options.case,
-            hpa: "unknown", dco: "unknown",
-            coverage: Coverage(
-                readBytes: export.sizeBytes - promised.bytes - unreadable, readZeroBytes: writer.readZeroBytes,
-                promisedZeroBytes: promised.bytes, promisedZeroRangeCount: promised.count,
-                promisedZeroRanges: promised.first, unreadableBytes: unreadable))
+        return source
     }
 
     private func check(_ export: ExportConnections) throws(ScoutError) {
@@ -220,10 +214,13 @@ public struct Acquisition: Sendable {
 
     private func verify(
         _ files: ImageFiles, _ size: UInt64, _ digests: [HashAlgorithm: String], _ cancellation: Cancellation,
-        _ progress: @escaping @Sendable (Progress) -> Void
+        _ journal: Journal
     ) throws(ScoutError) -> Bool {
         guard options.verify, !hashes.isEmpty else { return false }
-        let again = try files.reread(hashes, size: size, cancellation: cancellation, progress: progress)
+        let hashing = HashSink.sinks(for: hashes)
+        let pipeline = Pipeline(phase: .verifying, cancellation: cancellation) { journal.note(.progress($0)) }
+        try pipeline.run(files.reader(size: size), into: hashing)
+        let again = hashing.digests
         let differing = HashAlgorithm.allCases.filter { again[$0] != digests[$0] }.map {
             "\($0.displayName) of the stream is \(digests[$0] ?? "-"), of the file \(again[$0] ?? "-")"
         }
@@ -232,11 +229,13 @@ public struct Acquisition: Sendable {
                 .failed, "the image on the disk is not what was received: \(differing.joined(separator: "; "))",
                 hint: "distrust this disk; acquire again to another")
         }
+        journal.note(.verified)
         return true
     }
 
     private func compare(
-        _ manifest: inout Manifest, with sourceHashing: SourceHashing?, _ cancellation: Cancellation
+        _ manifest: inout Manifest, with sourceHashing: SourceHashing?, _ cancellation: Cancellation,
+        _ journal: Journal
     ) async throws {
         guard let sourceHashing else { return }
         let digests: [HashAlgorithm: String]
@@ -245,6 +244,7 @@ public struct Acquisition: Sendable {
         } catch {
             try cancellation.check()
             manifest.sourceHashError = "\(error)"
+            journal.note(.comparedWithSource(agrees: nil))
             return
         }
         var differing: [String] = []
@@ -257,6 +257,7 @@ public struct Acquisition: Sendable {
             }
         }
         guard differing.isEmpty else {
+            journal.note(.comparedWithSource(agrees: false))
             throw ScoutError(
                 .failed, "the image is not the source: \(differing.joined(separator: "; "))",
                 hint: manifest.badRanges.isEmpty
@@ -268,5 +269,6 @@ public struct Acquisition: Sendable {
         if manifest.hashes.values.allSatisfy({ $0.source == nil }) {
             manifest.sourceHashError = "the source computed none of the image's hashes"
         }
+        journal.note(.comparedWithSource(agrees: manifest.sourceHashError == nil ? true : nil))
     }
 }

@@ -52,13 +52,13 @@ public struct ContainerAcquisition: Sendable {
     ///   - files: the image's, made and held.
     ///   - options: what can be chosen.
     ///   - cancellation: ends the work early.
-    ///   - progress: called about ten times a second, on a thread of its own.
+    ///   - events: told of what happens, as in ``Acquisition/run(cancellation:events:)``.
     ///   - warning: told what the user has to know and the result does not say: that a port is still open there.
     ///   - leftover: told what would stay behind from now on; `nil` once nothing does.
-    /// - Throws: `ScoutError`, as ``Acquisition/run(cancellation:progress:)`` and ``Container/serve(_:)``.
+    /// - Throws: `ScoutError`, as ``Acquisition/run(cancellation:events:)`` and ``Container/serve(_:)``.
     public func run(
         source: String, files: ImageFiles, options: Options, cancellation: Cancellation,
-        progress: @escaping @Sendable (Progress) -> Void, warning: @Sendable (String) -> Void,
+        events: @escaping @Sendable (Event) -> Void, warning: @Sendable (String) -> Void,
         leftover: @Sendable (Leftover?) -> Void = { _ in }
     ) async throws -> Acquisition.Result {
         let device = try await container.evidence().devices.first { $0.name == source || $0.path == source }
@@ -83,7 +83,7 @@ public struct ContainerAcquisition: Sendable {
                 uri: "\(plain)?tls-psk-file=\(key.path)", source: describe(lease, device, uri: plain), files: files,
                 hashes: options.hashes, options: options.acquisition,
                 sourceDigests: options.hashAtSource ? digests(of: source, options.hashes) : nil)
-            outcome = .success(try await acquisition.run(cancellation: cancellation, progress: progress))
+            outcome = .success(try await acquisition.run(cancellation: cancellation, events: events))
         } catch {
             outcome = .failure(error)
         }

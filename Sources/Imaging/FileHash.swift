@@ -28,11 +28,9 @@ public enum FileHash {
         let descriptor = try FileSystem.openToRead(path, path)
         defer { close(descriptor) }
         let size = try FileSystem.size(descriptor, path: path)
-        let hashes = try Pipeline.run(algorithms) { ring throws(ScoutError) in
-            let reader = FileReader(
-                descriptor: descriptor, path: path, size: size, ring: ring, cancellation: cancellation)
-            try reader.run(progress: progress)
-        }
-        return (size, hashes)
+        let hashing = HashSink.sinks(for: algorithms)
+        let pipeline = Pipeline(phase: .verifying, cancellation: cancellation, progress: progress)
+        try pipeline.run(FileReader(descriptor: descriptor, path: path, sizeBytes: size), into: hashing)
+        return (size, hashing.digests)
     }
 }

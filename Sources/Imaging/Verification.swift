@@ -29,57 +29,52 @@ public struct Verification: Sendable {
     ///
     /// - Parameters:
     ///   - cancellation: ends the work within 200 ms.
-    ///   - progress: called about ten times a second, on a thread of its own.
+    ///   - events: told of what happens, on the thread on which it happens; the last one is `ended`.
     /// - Returns: the verdict; that it says no is not an error.
     /// - Throws: `ScoutError`: `noSource` without an image, `badData` without a manifest or with a report that is
     ///   not readable, `io`, `interrupted`.
     public func run(
-        cancellation: Cancellation, progress: @escaping @Sendable (Progress) -> Void
+        cancellation: Cancellation, events: @escaping @Sendable (Event) -> Void
     ) async throws -> Result {
-        try await cancellation.run { try verify(cancellation, progress) }
+        let journal = Journal(events)
+        return try await journal.ending { try await cancellation.run { try verify(cancellation, journal) } }
     }
 
-    private func verify(
-        _ cancellation: Cancellation, _ progress: @escaping @Sendable (Progress) -> Void
-    ) throws(ScoutError) -> Result {
+    private func verify(_ cancellation: Cancellation, _ journal: Journal) throws(ScoutError) -> Result {
         let descriptor = try FileSystem.openToRead(image, "the image \(image)")
         defer { close(descriptor) }
         let size = try FileSystem.size(descriptor, path: image)
-        let names = ImageFiles.Names(image: image)
+        let names = ImageNames(image: image)
         let (recorded, bytes) = try Manifest.read(names.manifest)
         let report = try FileSystem.read(names.report)
-        let started = Manifest.now()
-        let clock = ContinuousClock.now
+        journal.note(.began(image: image))
 
         FileSystem.forgetCache(descriptor)
-        let algorithms = HashAlgorithm.allCases.filter { recorded.hashes[$0.rawValue] != nil }
-        let digests = try Pipeline.run(algorithms) { ring throws(ScoutError) in
-            let reader = FileReader(
-                descriptor: descriptor, path: image, size: size, ring: ring, cancellation: cancellation)
-            try reader.run(progress: progress)
-        }
+        let direct = FileSystem.openDirect(image, O_RDONLY, as: descriptor)
+        // Closing what was only read loses nothing.
+        defer { if let direct { close(direct) } }
+        let hashing = HashSink.sinks(for: HashAlgorithm.allCases.filter { recorded.hashes[$0.rawValue] != nil })
+        let pipeline = Pipeline(phase: .verifying, cancellation: cancellation) { journal.note(.progress($0)) }
+        try pipeline.run(
+            FileReader(descriptor: descriptor, direct: direct, path: image, sizeBytes: size), into: hashing)
+        journal.note(.read(sizeBytes: size))
 
         var fresh = recorded
         fresh.schema = Manifest.verifySchema
         fresh.image = Manifest.Image(path: image, sizeBytes: size, recordedSizeBytes: recorded.image.sizeBytes)
-        for (algorithm, digest) in digests {
+        for (algorithm, digest) in hashing.digests {
             let old = recorded.hashes[algorithm.rawValue]
             fresh.hashes[algorithm.rawValue] = Manifest.Hash(
                 image: digest, source: old?.source, recorded: old?.image,
                 matches: old?.image.lowercased() == digest)
         }
         fresh.manifestMatchesReport = report.map { TextReport.names(bytes, in: String(decoding: $0, as: UTF8.self)) }
-        fresh.startedAt = started
-        fresh.finishedAt = Manifest.now()
-        fresh.averageBytesPerSecond = rate(size, since: clock)
         fresh.tool = .current(version: version, command: command)
-        fresh.conditions = fresh.differences
-        fresh.verified = fresh.differences.isEmpty
+        let differences = fresh.differences
+        journal.note(.completed(differences))
+        fresh.conditions = differences
+        fresh.verified = differences.isEmpty
+        fresh.note(journal.timeline)
         return Result(isIntact: fresh.verified, manifest: fresh)
     }
-}
-
-/// Bytes per second since a moment.
-func rate(_ bytes: UInt64, since start: ContinuousClock.Instant) -> UInt64 {
-    UInt64(Double(bytes) / max((ContinuousClock.now - start) / .seconds(1), 0.001))
 }

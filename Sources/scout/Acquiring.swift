@@ -11,10 +11,10 @@ extension Invocation {
     ///   - options: what can be chosen.
     ///   - cancellation: ends the work early.
     ///   - outstanding: is told what would stay behind, and who else is to be stopped.
-    ///   - progress: called about ten times a second, on a thread of its own.
+    ///   - events: told of what happens, on the thread on which it happens.
     func acquire(
         _ source: String, _ files: ImageFiles, _ options: ContainerAcquisition.Options, cancellation: Cancellation,
-        outstanding: Outstanding, progress: @escaping @Sendable (Progress) -> Void
+        outstanding: Outstanding, events: @escaping @Sendable (Event) -> Void
     ) async throws -> Acquisition.Result {
         let work = Task {
             guard !source.contains("://") else {
@@ -24,14 +24,14 @@ extension Invocation {
                 let acquisition = Acquisition(
                     uri: source, source: description, files: files, hashes: options.hashes,
                     options: options.acquisition)
-                return try await acquisition.run(cancellation: cancellation, progress: progress)
+                return try await acquisition.run(cancellation: cancellation, events: events)
             }
             return try await withContainer { container in
                 try await ContainerAcquisition(
                     container: container, host: exportHost, target: placeName,
                     keyDirectory: paths.runtimeDirectory + "/keys"
                 ).run(
-                    source: source, files: files, options: options, cancellation: cancellation, progress: progress,
+                    source: source, files: files, options: options, cancellation: cancellation, events: events,
                     // Of a port that stays open everybody has to know, also who wants no remarks.
                     warning: { Output.talk("scout: \($0)") },
                     leftover: { left in

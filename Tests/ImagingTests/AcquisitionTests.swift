@@ -148,7 +148,9 @@ final class Latest: Sendable {
     private let list = LockedList()
     var value: Imaging.Progress? { list.items.last }
     var all: [Imaging.Progress] { list.items }
-    func set(_ progress: Imaging.Progress) { list.append(progress) }
+    func set(_ event: Event) {
+        if let progress = event.progress { list.append(progress) }
+    }
 
     /// Unchecked: the array is touched under the lock only.
     private final class LockedList: @unchecked Sendable {

@@ -119,7 +119,7 @@ import Testing
         let verification = Verification(image: export.image, version: "1", command: "")
         let start = ContinuousClock.now
         do {
-            let result = try await verification.run(cancellation: Cancellation(), progress: { _ in })
+            let result = try await verification.run(cancellation: Cancellation(), events: { _ in })
             #expect(name == "image.dd.txt" && result.manifest.manifestMatchesReport == nil)
         } catch let error as ScoutError {
             #expect(error.code == (name == "image.dd" ? .noSource : .badData))

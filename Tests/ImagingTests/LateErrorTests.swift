@@ -56,7 +56,7 @@ struct LateErrorTests {
         #expect(disk.names == ["x.dd.partial", "x.dd.scout.json", "x.dd.txt"])
         #expect(rename(image + ".partial", image) == 0)
         let verification = Verification(image: image, version: "1", command: "")
-        #expect(try await verification.run(cancellation: Cancellation(), progress: { _ in }).isIntact)
+        #expect(try await verification.run(cancellation: Cancellation(), events: { _ in }).isIntact)
     }
 
     @Test func aNameThatMayNotLastIsTold() async throws {

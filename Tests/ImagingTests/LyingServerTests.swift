@@ -104,9 +104,9 @@ import Testing
         let before = residentBytes()
         let highest = Highest()
         let error = await scoutError {
-            _ = try await acquisition.run(cancellation: cancellation) { progress in
+            _ = try await acquisition.run(cancellation: cancellation) { event in
                 highest.note(residentBytes())
-                if progress.doneBytes > 16 << 20 { cancellation.cancel() }
+                if let progress = event.progress, progress.doneBytes > 16 << 20 { cancellation.cancel() }
             }
         }
         #expect(error?.code == .interrupted)
@@ -136,7 +136,7 @@ import Testing
         #expect(report.contains("\(Self.size) bytes in 1 range of the source were not read"))
         #expect(!result.manifest.isWholeSourceRead)
         let verification = Verification(image: server.image, version: "1", command: "")
-        let verified = try await verification.run(cancellation: Cancellation(), progress: { _ in })
+        let verified = try await verification.run(cancellation: Cancellation(), events: { _ in })
         #expect(verified.isIntact && !verified.manifest.isWholeSourceRead)
         #expect(verified.manifest.coverageStatements.contains { $0.contains("only promised") })
     }

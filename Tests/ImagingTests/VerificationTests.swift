@@ -12,7 +12,7 @@ import Testing
 
     private func verify(_ image: String) async throws -> Verification.Result {
         try await Verification(image: image, version: "1", command: "scout verify").run(
-            cancellation: Cancellation(), progress: { _ in })
+            cancellation: Cancellation(), events: { _ in })
     }
 
     @Test func anUntouchedImageIsIntact() async throws {

@@ -1,6 +1,15 @@
 import Core
 import Glibc
 
+/// One of a pool's buffers.
+struct Buffer {
+    let index: Int
+    /// Aligned to pages, and so to what reads and writes past the page cache need.
+    let bytes: UnsafeMutableRawBufferPointer
+    /// Keeps the memory.
+    let pool: BufferPool
+}
+
 /// The memory that all data passes through: a fixed number of buffers, in one mapping.
 ///
 /// Unchecked: the pointer is constant, and the ring gives each buffer to one writer, then to readers, then back.
@@ -10,6 +19,9 @@ final class BufferPool: @unchecked Sendable {
     private let base: UnsafeMutableRawPointer
     private let mapped: Int
 
+    /// - Parameters:
+    ///   - count: how many buffers.
+    ///   - bufferSize: bytes of each, a multiple of the page size.
     /// - Throws: `ScoutError` (`io`) where there is no memory. The C function is `mmap`.
     init(count: Int, bufferSize: Int) throws(ScoutError) {
         self.bufferSize = bufferSize
@@ -24,7 +36,9 @@ final class BufferPool: @unchecked Sendable {
 
     deinit { munmap(base, mapped) }
 
-    subscript(_ index: Int) -> UnsafeMutableRawBufferPointer {
-        UnsafeMutableRawBufferPointer(start: base + index * bufferSize, count: bufferSize)
+    subscript(_ index: Int) -> Buffer {
+        Buffer(
+            index: index, bytes: UnsafeMutableRawBufferPointer(start: base + index * bufferSize, count: bufferSize),
+            pool: self)
     }
 }

@@ -1,47 +1,50 @@
 import Core
-import Glibc
 
-/// The threads between a producer and the digests: one per group of hashes, and one that writes.
-enum Pipeline {
+/// One producer, the ring, and a thread for each sink: the ring's whole life is in here.
+struct Pipeline {
     /// The size of a buffer, and of the longest request.
     static let bufferSize = 2 << 20
-    /// Runs a producer against the hashes, and the writer if there is one.
+
+    /// How many buffers: as few as keep all threads busy stay in the processor's cache. All memory for data is these.
+    var buffers = 8
+    /// What is being done, for the progress.
+    let phase: Progress.Phase
+    /// Ends the work early.
+    let cancellation: Cancellation
+    /// Called about ten times a second, on the calling thread.
+    let progress: (Progress) -> Void
+
+    /// Has a producer fill the ring and the sinks empty it, and returns when every sink has seen everything.
     ///
     /// - Parameters:
-    ///   - algorithms: what to hash with; may be empty where there is a writer.
-    ///   - writer: where the bytes go; `nil` to hash only.
-    ///   - buffers: how many, 8 by default: as few as keep all threads busy stay in the processor's cache.
-    ///   - produce: publishes all chunks and returns when they are consumed; runs on the calling thread.
-    /// - Returns: lower-case hexadecimal digests.
-    /// - Throws: what the producer or the first failing thread threw. No thread is left running.
-    static func run(
-        _ algorithms: [HashAlgorithm], writer: ImageWriter? = nil, buffers: Int = 8,
-        _ produce: (Ring) throws(ScoutError) -> Void
-    ) throws(ScoutError) -> [HashAlgorithm: String] {
-        let groups = HashGroup.split(algorithms)
-        let count = groups.count + (writer == nil ? 0 : 1)
-        let ring = try Ring(pool: BufferPool(count: buffers, bufferSize: bufferSize), consumers: count)
+    ///   - producer: runs on the calling thread.
+    ///   - sinks: each runs on a thread of its own; the slowest one sets the pace.
+    /// - Throws: the first error: the producer's, a sink's, or the cancellation's reason; `io` where the producer ended
+    ///   before its size. No thread is left running, however it ended.
+    ///
+    /// Blocks the calling thread. A sink that the kernel holds in a call holds this as well; `Cancellation.run` leaves
+    /// such a thread behind.
+    func run(_ producer: some Producer, into sinks: [any Sink]) throws(ScoutError) {
+        try cancellation.check()
+        let ring = try Ring(pool: BufferPool(count: buffers, bufferSize: Self.bufferSize), sinks: sinks.count)
+        let size = producer.sizeBytes
+        let meter = ProgressMeter(phase, totalBytes: size, report: progress)
+        let feed = Feed(ring, sizeBytes: size, meter: meter, cancellation: cancellation)
         var started = 0
         do throws(ScoutError) {
-            for group in groups {
-                try ring.startConsumer(started) { chunk throws(ScoutError) in group.consume(chunk, of: ring) }
+            for sink in sinks {
+                try ring.start(sink, number: started)
                 started += 1
             }
-            if let writer {
-                try ring.startConsumer(started) { chunk throws(ScoutError) in
-                    try writer.consume(chunk, of: ring)
-                }
-                started += 1
-            }
-            try produce(ring)
+            try producer.produce(into: feed)
+            try feed.end()
         } catch {
             ring.fail(error)
-            ring.awaitConsumers(missing: count - started)
-            // A consumer may have failed first, and the producer only noticed.
+            ring.awaitSinks(missing: sinks.count - started)
+            // A sink may have failed first, and the producer only noticed.
             try ring.check()
             throw error
         }
-        ring.awaitConsumers()
-        return groups.reduce(into: [:]) { $0.merge($1.digests()) { first, _ in first } }
+        ring.awaitSinks()
     }
 }

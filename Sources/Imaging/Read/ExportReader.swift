@@ -2,10 +2,10 @@ import Core
 import Glibc
 import NBD
 
-/// Reads an export from its start to its end over several connections, and publishes it in order.
+/// Reads an export from its start to its end over several connections.
 ///
-/// Belongs, with its connections, to the thread that calls `run`.
-final class ExportReader {
+/// Belongs, with its connections, to the thread that calls `produce`.
+final class ExportReader: Producer {
     /// A stretch that is being read: it is published when none of its parts is missing and all before it are out.
     private final class Slot {
         let chunk: Chunk
@@ -37,91 +37,72 @@ final class ExportReader {
         var length: Int { Int(range.upperBound - range.lowerBound) }
     }
 
-    /// The parts that a range is divided into when it cannot be read whole. Wide steps keep the number of failing
-    /// reads small, for each may cost the disk seconds.
-    private static let steps: [UInt64] = [64 << 10, 4 << 10]
-    /// Errors that a disk can be the cause of. nbdkit says `EINVAL` for what has no word in the protocol.
-    private static let mediumErrors: Set<CInt> = [EIO, EINVAL]
     private static let longestZeros: UInt64 = 64 << 20
     private static let mostSlots = 64
 
     private let group: ConnectionGroup
-    private let ring: Ring
-    private let cancellation: Cancellation
-    private let size: UInt64
     private let budget: Int
     private let longestRead: UInt64
-    private let smallestRead: UInt64
+    private let policy: RetryPolicy
+    private let report: (ReadErrorRecord) -> Void
 
     private var map: ExtentMap
-    private var meter: ProgressMeter
     private var position: UInt64 = 0
     private var open: [Slot] = []
     private var questions: [Int: Range<UInt64>] = [:]
     private var pieces: [Int: Piece] = [:]
     private var bytesInFlight = 0
     private var lastToken = 0
+    /// Why the work has to end, though the server is not to blame.
+    private var failure: ScoutError?
 
-    /// What the server answered with errors, complete when `run` has returned.
+    let sizeBytes: UInt64
+    /// What the server answered with errors, complete when `produce` has returned.
     private(set) var errors = ReadErrorLog()
-    /// What the server only promised, complete when `run` has returned.
+    /// What the server only promised, complete when `produce` has returned.
     private(set) var promised = PromisedZeros()
-
-    /// Data bytes received so far.
-    var wireBytes: UInt64 { group.connections.reduce(0) { $0 + $1.receivedBytes } }
 
     /// - Parameters:
     ///   - connections: at least one, all to the same export.
-    ///   - ring: where chunks go.
     ///   - budget: bytes that may be asked for and not yet received.
     ///   - inactivityTimeout: how long a connection may bring no byte.
+    ///   - report: told of each read that was answered with an error, when it is known how that ended.
     init(
-        _ connections: [Connection], ring: Ring, budget: Int, inactivityTimeout: Duration, cancellation: Cancellation,
-        progress: @escaping (Progress) -> Void
+        _ connections: [Connection], budget: Int, inactivityTimeout: Duration,
+        report: @escaping (ReadErrorRecord) -> Void
     ) {
         group = ConnectionGroup(connections, inactivityTimeout: inactivityTimeout)
-        self.ring = ring
-        self.cancellation = cancellation
         self.budget = budget
-        size = connections.map(\.sizeBytes).min() ?? 0
-        smallestRead = UInt64(connections.map { max($0.blockSize.minimum, 512) }.max() ?? 512)
+        self.report = report
+        sizeBytes = connections.map(\.sizeBytes).min() ?? 0
+        let smallest = UInt64(connections.map { max($0.blockSize.minimum, 512) }.max() ?? 512)
+        policy = RetryPolicy(smallestRead: smallest)
         let longest = UInt64(connections.map(\.blockSize.maximum).min() ?? (32 << 20))
-        longestRead = max(longest & ~(smallestRead - 1), smallestRead)
-        let alignment = max(UInt64(ImageWriter.block), smallestRead)
-        map = ExtentMap(size: size, alignment: alignment, isDescribed: connections.allSatisfy(\.hasBlockStatus))
-        meter = ProgressMeter(.reading, totalBytes: size, report: progress)
+        longestRead = max(longest & ~(smallest - 1), smallest)
+        let alignment = max(UInt64(ImageWriter.block), smallest)
+        map = ExtentMap(size: sizeBytes, alignment: alignment, isDescribed: connections.allSatisfy(\.hasBlockStatus))
     }
 
-    /// Reads everything; returns when the consumers are done with the last chunk.
+    /// Reads everything.
     ///
-    /// - Throws: `ScoutError`: `unreachable` for a lost connection, `interrupted`, or what a consumer failed with.
-    func run() throws(ScoutError) {
-        while position < size || !open.isEmpty {
-            try cancellation.check()
-            try ring.check()
+    /// - Throws: `ScoutError`: `unreachable` for a lost connection, `io`, `protocolViolation`, or what `feed` threw.
+    func produce(into feed: Feed) throws(ScoutError) {
+        while position < sizeBytes || !open.isEmpty {
+            feed.receivedBytes = group.connections.reduce(0) { $0 + $1.receivedBytes }
+            try feed.check()
+            if let failure { throw failure }
             do throws(NBDError) {
                 try ask()
-                try plan()
-                publish()
-                meter.update(doneBytes: ring.doneBytes, wireBytes: wireBytes)
-                if position == size, open.isEmpty { break }
-                let replies = try group.wait(
-                    wake: [ring.wake.descriptor, cancellation.wake.descriptor], timeout: .milliseconds(200))
-                ring.wake.drain()
+                try plan(feed)
+                publish(feed)
+                if position == sizeBytes, open.isEmpty { return }
+                let replies = try group.wait(wake: feed.wakeDescriptors, timeout: .milliseconds(200))
                 for reply in replies { try take(reply) }
             } catch {
-                try cancellation.check()
+                try feed.check()
                 throw ScoutError(error, at: position)
             }
         }
-        ring.finish()
-        // The server has done its part: that it leaves now is no loss.
-        while !ring.isDrained {
-            try ring.wait(cancellation)
-            meter.update(doneBytes: ring.doneBytes, wireBytes: wireBytes)
-        }
-        try ring.check()
-        meter.update(doneBytes: size, wireBytes: wireBytes, isLast: true)
     }
 
     private func ask() throws(NBDError) {
@@ -135,20 +116,21 @@ final class ExportReader {
         }
     }
 
-    private func plan() throws(NBDError) {
-        while position < size, bytesInFlight < budget, open.count < Self.mostSlots {
-            let end = min(position + UInt64(ring.pool.bufferSize), size)
+    private func plan(_ feed: Feed) throws(NBDError) {
+        let bufferSize = UInt64(feed.bufferSize)
+        while position < sizeBytes, bytesInFlight < budget, open.count < Self.mostSlots {
+            let end = min(position + bufferSize, sizeBytes)
             guard let parts = map.dataParts(of: position..<end) else { return }
             if parts.isEmpty {
                 let zeros = min(map.zeroEnd(from: position), position + Self.longestZeros)
-                let whole = zeros == size ? size : zeros / UInt64(ring.pool.bufferSize) * UInt64(ring.pool.bufferSize)
+                let whole = zeros == sizeBytes ? sizeBytes : zeros / bufferSize * bufferSize
                 let zeroEnd = max(end, whole)
                 let slot = Slot(Chunk(offset: position, length: Int(zeroEnd - position), buffer: nil))
                 slot.promised = [position..<zeroEnd]
                 open.append(slot)
                 position = zeroEnd
             } else {
-                guard let buffer = ring.takeBuffer() else { return }
+                guard let buffer = feed.takeBuffer() else { return }
                 let slot = Slot(Chunk(offset: position, length: Int(end - position), buffer: buffer))
                 open.append(slot)
                 position = end
@@ -162,7 +144,7 @@ final class ExportReader {
         for part in parts {
             promise(slot, filled..<part.lowerBound)
             filled = part.upperBound
-            for range in Self.divide(part, by: longestRead) { try send(Piece(slot: slot, range: range)) }
+            for range in RetryPolicy.divide(part, by: longestRead) { try send(Piece(slot: slot, range: range)) }
         }
         promise(slot, filled..<slot.chunk.offset + UInt64(slot.chunk.length))
     }
@@ -174,20 +156,21 @@ final class ExportReader {
     }
 
     private func send(_ piece: Piece) throws(NBDError) {
+        guard let buffer = piece.slot.chunk.buffer else { return }
         lastToken += 1
         pieces[lastToken] = piece
         piece.slot.missing += 1
         bytesInFlight += piece.length
         try leastBusy.startRead(
-            into: bytes(piece.slot, piece.range), at: piece.range.lowerBound, token: lastToken, owner: ring.pool)
+            into: bytes(piece.slot, piece.range), at: piece.range.lowerBound, token: lastToken, owner: buffer.pool)
     }
 
-    private func publish() {
+    private func publish(_ feed: Feed) {
         var count = 0
         while count < open.count, open[count].missing == 0 {
             let slot = open[count]
             slot.promised.sort { $0.lowerBound < $1.lowerBound }
-            guard ring.publish(slot.tellingUnread) else { break }
+            guard feed.publish(slot.tellingUnread) else { break }
             for range in slot.promised { promised.add(range) }
             count += 1
         }
@@ -213,32 +196,29 @@ final class ExportReader {
         }
     }
 
-    /// Tries a failed read again, then in parts, and gives a smallest part up.
+    /// Does about a failed read what the policy says.
     private func retry(_ piece: Piece, after error: NBDError) throws(NBDError) {
-        let length = UInt64(piece.length)
-        let isWhole = length > Self.steps[0] || length <= smallestRead
-        if piece.retries == 0, isWhole || !Self.mediumErrors.contains(error.code) {
-            try send(Piece(slot: piece.slot, range: piece.range, retries: 1, code: error.code))
-            return
-        }
-        // The server lives, but what it says is about itself and not about the disk: no sector may be blamed.
-        guard Self.mediumErrors.contains(error.code) else { throw error }
-        guard length > smallestRead else {
+        switch policy.decision(for: piece.range, retries: piece.retries, code: error.code) {
+        case .again:
+            try send(Piece(slot: piece.slot, range: piece.range, retries: piece.retries + 1, code: error.code))
+        case .divided(let parts):
+            if piece.retries > 0 { note(piece.range, .divided, code: error.code, retries: piece.retries) }
+            for range in parts { try send(Piece(slot: piece.slot, range: range)) }
+        case .unreadable:
             fill(piece.slot, piece.range)
             piece.slot.unreadable.append(piece.range)
             note(piece.range, .unreadable, code: error.code, retries: piece.retries)
-            return
+        case .fail:
+            throw error
         }
-        if piece.retries > 0 { note(piece.range, .divided, code: error.code, retries: piece.retries) }
-        let step = Self.steps.first { $0 < length && $0 > smallestRead } ?? smallestRead
-        for range in Self.divide(piece.range, by: step) { try send(Piece(slot: piece.slot, range: range)) }
     }
 
     private func note(_ range: Range<UInt64>, _ outcome: ReadErrorRecord.Outcome, code: CInt, retries: Int) {
+        report(ReadErrorRecord(range, outcome, code: code, retries: retries))
         do throws(ScoutError) {
             try errors.add(range, outcome, code: code, retries: retries)
         } catch {
-            ring.fail(error)
+            failure = error
         }
     }
 
@@ -247,61 +227,14 @@ final class ExportReader {
     }
 
     private func bytes(_ slot: Slot, _ range: Range<UInt64>) -> UnsafeMutableRawBufferPointer {
+        guard let buffer = slot.chunk.buffer else { return UnsafeMutableRawBufferPointer(start: nil, count: 0) }
         let start = Int(range.lowerBound - slot.chunk.offset)
         return UnsafeMutableRawBufferPointer(
-            rebasing: ring.pool[slot.chunk.buffer ?? 0][start..<start + Int(range.upperBound - range.lowerBound)])
+            rebasing: buffer.bytes[start..<start + Int(range.upperBound - range.lowerBound)])
     }
 
     private func fill(_ slot: Slot, _ range: Range<UInt64>) {
-        guard !range.isEmpty, let base = bytes(slot, range).baseAddress else { return }
+        guard let base = bytes(slot, range).baseAddress else { return }
         memset(base, 0, range.count)
-    }
-
-    /// Cuts a range at the multiples of a step.
-    static func divide(_ range: Range<UInt64>, by step: UInt64) -> [Range<UInt64>] {
-        var parts: [Range<UInt64>] = []
-        var start = range.lowerBound
-        while start < range.upperBound {
-            let end = min((start / step + 1) * step, range.upperBound)
-            parts.append(start..<end)
-            start = end
-        }
-        return parts
-    }
-}
-
-extension ScoutError {
-    /// An NBD failure in the user's words.
-    ///
-    /// - Parameter position: how many bytes had been asked for; `nil` while connecting.
-    init(_ error: NBDError, at position: UInt64? = nil) {
-        let place = position.map { " near byte \($0)" } ?? ""
-        let what = "\(error.message)\(place)"
-        switch error.kind {
-        case .usage:
-            self.init(.usage, what)
-        case .connect, .timedOut:
-            self.init(
-                .unreachable, "cannot reach the export: \(what)",
-                hint: "check that the export is still served: scout ports")
-        case .tls:
-            self.init(
-                .refused, "the export's server and this key do not agree on TLS: \(what)",
-                hint: "serve the export again, and use the URI it prints")
-        case .unauthenticated:
-            self.init(
-                .refused, what,
-                hint: "name the key file: nbds://USER@HOST:PORT/NAME?tls-psk-file=FILE, as 'scout serve' prints")
-        case .connectionLost:
-            self.init(
-                .unreachable, "the connection to the source was lost\(place): \(error.message)",
-                hint: "check the link with 'scout doctor', then acquire again")
-        case .serverError:
-            self.init(.io, "the server cannot read the source: \(what)")
-        case .protocolViolation:
-            self.init(.protocolViolation, "the server breaks the NBD protocol: \(what)")
-        case .interrupted:
-            self.init(.interrupted, "interrupted")
-        }
     }
 }

@@ -1,63 +1,78 @@
 import Core
 import Glibc
 
-/// Reads an image file from its start to its end, and publishes it in order. Holes are told, not read.
-struct FileReader {
+/// Reads a file or a block device from its start to its end. Holes are told, not read.
+struct FileReader: Producer {
     private static let seekData: CInt = 3
     private static let seekHole: CInt = 4
     private static let longestZeros: UInt64 = 64 << 20
+    /// What reads past the page cache are aligned to.
+    private static let block = 4096
 
     let descriptor: CInt
+    /// The same file, opened to be read past the page cache; `nil` where that would not pay.
+    var direct: CInt?
     let path: String
-    let size: UInt64
-    let ring: Ring
-    let cancellation: Cancellation
+    let sizeBytes: UInt64
 
-    /// Reads everything; returns when the consumers are done with the last chunk.
-    ///
     /// The C functions are `pread`, and `lseek` with `SEEK_DATA` and `SEEK_HOLE`.
     ///
-    /// - Throws: `ScoutError`: `io`, `interrupted`, or what a consumer failed with.
-    func run(progress: @escaping (Progress) -> Void) throws(ScoutError) {
-        var meter = ProgressMeter(.verifying, totalBytes: size, report: progress)
+    /// - Throws: `ScoutError`: `io`, or what `feed` threw.
+    func produce(into feed: Feed) throws(ScoutError) {
+        // Only a hint, for what goes through the page cache: where it is not taken, the reads are as they were.
+        _ = posix_fadvise(descriptor, 0, 0, POSIX_FADV_SEQUENTIAL)
+        var direct = direct
         var position: UInt64 = 0
-        var fileBytes: UInt64 = 0
         var dataEnd: UInt64 = 0
-        while position < size {
+        while position < sizeBytes {
             if position >= dataEnd {
                 let (start, end) = nextData(from: position)
                 while position < start {
                     let length = min(start - position, Self.longestZeros)
-                    try publish(Chunk(offset: position, length: Int(length), buffer: nil))
+                    try feed.send(Chunk(offset: position, length: Int(length), buffer: nil))
                     position += length
                 }
                 dataEnd = end
                 continue
             }
-            let buffer = try takeBuffer()
-            let length = Int(min(UInt64(ring.pool.bufferSize), dataEnd - position))
-            try read(UnsafeMutableRawBufferPointer(rebasing: ring.pool[buffer][..<length]), at: position)
-            try publish(Chunk(offset: position, length: length, buffer: buffer))
+            let buffer = try feed.awaitBuffer()
+            let length = Int(min(UInt64(feed.bufferSize), dataEnd - position))
+            if !readDirectly(&direct, buffer.bytes, length, at: position) {
+                try read(UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[..<length]), at: position)
+            }
+            feed.receivedBytes += UInt64(length)
+            try feed.send(Chunk(offset: position, length: length, buffer: buffer))
             position += UInt64(length)
-            fileBytes += UInt64(length)
-            meter.update(doneBytes: ring.doneBytes, wireBytes: fileBytes)
         }
-        ring.finish()
-        while !ring.isDrained {
-            try ring.wait(cancellation)
-            meter.update(doneBytes: ring.doneBytes, wireBytes: fileBytes)
-        }
-        try ring.check()
-        meter.update(doneBytes: size, wireBytes: fileBytes, isLast: true)
     }
 
     /// The next stretch of data; the whole rest, where the file system does not tell.
     private func nextData(from position: UInt64) -> (start: UInt64, end: UInt64) {
         let start = lseek(descriptor, off_t(position), Self.seekData)
-        guard start >= 0 else { return errno == ENXIO ? (size, size) : (position, size) }
+        guard start >= 0 else { return errno == ENXIO ? (sizeBytes, sizeBytes) : (position, sizeBytes) }
         let end = lseek(descriptor, start, Self.seekHole)
-        guard end > start else { return (position, size) }
-        return (min(UInt64(start), size), min(UInt64(end), size))
+        guard end > start else { return (position, sizeBytes) }
+        return (min(UInt64(start), sizeBytes), min(UInt64(end), sizeBytes))
+    }
+
+    /// Reads whole blocks past the page cache: nothing is copied, and it is the medium that is read.
+    ///
+    /// - Parameters:
+    ///   - direct: `nil` from then on, where the file system took the flag and refuses the read.
+    ///   - buffer: with room for the length, rounded up to blocks.
+    /// - Returns: whether all is read; otherwise it is to be read through the cache, which also tells what is wrong.
+    private func readDirectly(
+        _ direct: inout CInt?, _ buffer: UnsafeMutableRawBufferPointer, _ length: Int, at offset: UInt64
+    ) -> Bool {
+        guard let file = direct, offset.isMultiple(of: UInt64(Self.block)) else { return false }
+        let whole = (length + Self.block - 1) / Self.block * Self.block
+        while true {
+            let count = pread(file, buffer.baseAddress, min(whole, buffer.count), off_t(offset))
+            if count >= length { return true }
+            if count < 0, errno == EINTR { continue }
+            if count < 0, errno == EINVAL { direct = nil }
+            return false
+        }
     }
 
     private func read(_ bytes: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(ScoutError) {
@@ -67,28 +82,15 @@ struct FileReader {
             if count > 0 {
                 done += count
             } else if count == 0 {
-                throw ScoutError(.io, "\(path) ends at byte \(offset + UInt64(done)), before its size of \(size) bytes")
+                throw ScoutError(
+                    .io, "\(path) ends at byte \(offset + UInt64(done)), before its size of \(sizeBytes) bytes")
             } else if errno != EINTR {
-                throw ScoutError.system(.io, "cannot read \(path) at byte \(offset + UInt64(done))", errno)
+                throw failure(at: offset + UInt64(done), errno)
             }
         }
     }
 
-    private func takeBuffer() throws(ScoutError) -> Int {
-        while true {
-            try check()
-            if let buffer = ring.takeBuffer() { return buffer }
-            try ring.wait(cancellation)
-        }
-    }
-
-    private func publish(_ chunk: Chunk) throws(ScoutError) {
-        try check()
-        while !ring.publish(chunk) { try ring.wait(cancellation) }
-    }
-
-    private func check() throws(ScoutError) {
-        try cancellation.check()
-        try ring.check()
+    private func failure(at offset: UInt64, _ code: CInt) -> ScoutError {
+        ScoutError.system(.io, "cannot read \(path) at byte \(offset)", code)
     }
 }

@@ -33,6 +33,15 @@ public struct ReadErrorRecord: Codable, Hashable, Sendable {
     public let retries: Int
     /// How the stretch fared.
     public let outcome: Outcome
+
+    init(_ range: Range<UInt64>, _ outcome: Outcome, code: CInt, retries: Int) {
+        offsetBytes = range.lowerBound
+        lengthBytes = range.upperBound - range.lowerBound
+        errno = Int(code)
+        error = String(cString: strerror(code))
+        self.retries = retries
+        self.outcome = outcome
+    }
 }
 
 /// Collects read errors; its size depends on the number of separate stretches, not of reads.
@@ -81,11 +90,7 @@ struct ReadErrorLog {
     /// Everything, in the order of the image.
     var records: [ReadErrorRecord] {
         stretches.flatMap { kind, set in
-            set.ranges.map {
-                ReadErrorRecord(
-                    offsetBytes: $0.lowerBound, lengthBytes: $0.upperBound - $0.lowerBound, errno: Int(kind.code),
-                    error: String(cString: strerror(kind.code)), retries: kind.retries, outcome: kind.outcome)
-            }
+            set.ranges.map { ReadErrorRecord($0, kind.outcome, code: kind.code, retries: kind.retries) }
         }
         .sorted { ($0.offsetBytes, $0.lengthBytes) < ($1.offsetBytes, $1.lengthBytes) }
     }

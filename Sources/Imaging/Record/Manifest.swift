@@ -223,7 +223,4 @@ public struct Manifest: Codable, Hashable, Sendable {
         @unknown default: "it cannot be read"
         }
     }
-
-    /// The present moment, UTC, ISO 8601.
-    static func now() -> String { Date().formatted(.iso8601) }
 }

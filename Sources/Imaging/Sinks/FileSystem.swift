@@ -95,19 +95,22 @@ enum FileSystem {
         return descriptor
     }
 
-    /// Opens a file of one's own once more, to write past the page cache.
+    /// Opens a file once more, to go past the page cache.
     ///
-    /// Only on file systems of local disks that are known to do it well (ext2 to ext4, XFS): over a network each write
+    /// Only on file systems of local disks that are known to do it well (ext2 to ext4, XFS): over a network each call
     /// would wait for the far disk, and elsewhere the kernel goes through the cache anyway.
     ///
+    /// - Parameters:
+    ///   - access: `O_RDWR` or `O_RDONLY`.
+    ///   - descriptor: the file as it is open already; the new descriptor is of no other one.
     /// - Returns: `nil` where that is not so. The C functions are `fstatfs` and `open` with `O_DIRECT`.
-    static func openDirect(_ path: String, as descriptor: CInt) -> CInt? {
+    static func openDirect(_ path: String, _ access: CInt, as descriptor: CInt) -> CInt? {
         // The kernel's struct statfs begins with the type, as a word, and takes less than this on every machine.
         var system = [Int](repeating: 0, count: 64)
         guard let fstatfs = function("fstatfs", as: FStatFS.self), fstatfs(descriptor, &system) == 0,
             let type = system.first, directFileSystems.contains(type)
         else { return nil }
-        let direct = open(path, O_WRONLY | directFlag | O_CLOEXEC | O_NOFOLLOW)
+        let direct = open(path, access | directFlag | O_CLOEXEC | O_NOFOLLOW)
         guard direct >= 0 else { return nil }
         var mine = stat()
         var other = stat()

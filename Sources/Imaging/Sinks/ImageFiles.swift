@@ -8,32 +8,6 @@ import Synchronization
 /// taking it from another file. It then stays free until all is proven: whoever sees `IMAGE` sees a whole image.
 /// Only what this process made is ever removed, and a finished manifest never is.
 public final class ImageFiles: Sendable {
-    /// The names that one acquisition uses.
-    struct Names: Sendable {
-        let image: String
-        var partial: String { image + ".partial" }
-        var manifest: String { image + ".scout.json" }
-        var report: String { image + ".txt" }
-
-        /// Refuses what is not the name of a file, and to touch anything that is already there.
-        func check() throws(ScoutError) {
-            let name = image.split(separator: "/", omittingEmptySubsequences: false).last ?? ""
-            guard !["", ".", ".."].contains(name) else {
-                throw ScoutError(.cannotCreate, "'\(image)' is not the name of a file", hint: "name the image to make")
-            }
-            for name in [image, partial, manifest, report] where FileSystem.exists(name) {
-                if name == partial, FileSystem.isLocked(name) {
-                    throw ScoutError(
-                        .cannotCreate, "another acquisition is making \(image) at this moment",
-                        hint: "choose another path for the image")
-                }
-                throw ScoutError(
-                    .cannotCreate, "\(name) already exists, and nothing is ever overwritten",
-                    hint: "choose another path for the image, or move \(name) out of the way")
-            }
-        }
-    }
-
     private struct State {
         var hasData = false
         var isNaming = false
@@ -41,11 +15,11 @@ public final class ImageFiles: Sendable {
         var isComplete = false
     }
 
-    let names: Names
+    let names: ImageNames
     private let partial: HeldFile
     private let manifest: HeldFile
     private let report: HeldFile
-    /// For writes past the page cache; `nil` where that would not pay.
+    /// For writes and reads past the page cache; `nil` where that would not pay.
     let directDescriptor: CInt?
     private let state = Mutex(State())
 
@@ -58,7 +32,7 @@ public final class ImageFiles: Sendable {
     /// - Throws: `ScoutError` (`cannotCreate`) where a name is taken or too long, the directory cannot be written or
     ///   synced, or the file system cannot give a name that must not exist. Nothing is left behind then.
     public init(_ image: String) throws(ScoutError) {
-        names = Names(image: image)
+        names = ImageNames(image: image)
         try names.check()
         var made: [HeldFile] = []
         do throws(ScoutError) {
@@ -81,7 +55,7 @@ public final class ImageFiles: Sendable {
             throw error
         }
         (partial, manifest, report) = (made[0], made[1], made[2])
-        directDescriptor = FileSystem.openDirect(names.partial, as: made[0].descriptor)
+        directDescriptor = FileSystem.openDirect(names.partial, O_RDWR, as: made[0].descriptor)
     }
 
     deinit {
@@ -136,19 +110,12 @@ public final class ImageFiles: Sendable {
         try FileSystem.sync(descriptor, path: names.partial, cancellation: cancellation)
     }
 
-    /// Reads the image again from its medium and hashes it, by the descriptor that it was written with.
+    /// What reads the image again from its medium, by the descriptors that it was written with.
     ///
-    /// The C functions are `posix_fadvise` with `POSIX_FADV_DONTNEED`, and `pread`.
-    func reread(
-        _ algorithms: [HashAlgorithm], size: UInt64, cancellation: Cancellation,
-        progress: @escaping (Progress) -> Void
-    ) throws(ScoutError) -> [HashAlgorithm: String] {
+    /// The C function is `posix_fadvise` with `POSIX_FADV_DONTNEED`.
+    func reader(size: UInt64) -> FileReader {
         FileSystem.forgetCache(descriptor)
-        return try Pipeline.run(algorithms) { ring throws(ScoutError) in
-            let reader = FileReader(
-                descriptor: descriptor, path: names.partial, size: size, ring: ring, cancellation: cancellation)
-            try reader.run(progress: progress)
-        }
+        return FileReader(descriptor: descriptor, direct: directDescriptor, path: names.partial, sizeBytes: size)
     }
 
     /// Writes manifest and report, and gives the image its name, last: whoever sees the image sees them too.

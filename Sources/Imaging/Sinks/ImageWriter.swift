@@ -1,38 +1,38 @@
 import Core
 import Glibc
+import Synchronization
 
 /// Writes chunks into a fresh, all-hole file, and leaves a hole wherever there are only zeros.
-///
-/// Unchecked: made on one thread, then used by the writer thread alone; the count is read after that has ended,
-/// which the ring's lock orders.
-final class ImageWriter: @unchecked Sendable {
+final class ImageWriter: Sink {
     /// Zeros are looked for in pieces of this size, aligned to it.
     static let block = 4096
 
     /// Shorter runs go through the page cache, where the kernel gathers them: a disk would seek for each.
     static let directMinimum = 256 << 10
 
-    /// Bytes that were written; the rest of the file is holes.
-    private(set) var writtenBytes: UInt64 = 0
-    /// Bytes that were read from the source, and found to be zeros in whole blocks.
-    private(set) var readZeroBytes: UInt64 = 0
     private let image: ImageFiles
-    private var isDirect: Bool
+    private let isDirect: Atomic<Bool>
+    private let written = Atomic<UInt64>(0)
+    private let readZeros = Atomic<UInt64>(0)
+
+    /// Bytes that were written; the rest of the file is holes.
+    var writtenBytes: UInt64 { written.load(ordering: .relaxed) }
+    /// Bytes that were read from the source, and found to be zeros in whole blocks.
+    var readZeroBytes: UInt64 { readZeros.load(ordering: .relaxed) }
 
     init(_ image: ImageFiles) {
         self.image = image
-        isDirect = image.directDescriptor != nil
+        isDirect = Atomic(image.directDescriptor != nil)
     }
 
-    /// Writes one chunk; returns early where the ring was stopped.
-    func consume(_ chunk: Chunk, of ring: Ring) throws(ScoutError) {
-        guard let buffer = chunk.buffer else { return }
-        let bytes = UnsafeRawBufferPointer(rebasing: ring.pool[buffer][..<chunk.length])
+    func take(_ chunk: Chunk, _ stop: StopFlag) throws(ScoutError) {
+        guard let bytes = chunk.bytes else { return }
         var position = 0
         var hasCached = false
-        while !ring.isStopped {
+        while !stop.isSet {
             let run = Self.nextRun(in: bytes, from: position)
-            readZeroBytes += Self.count(position..<(run?.lowerBound ?? bytes.count), without: chunk.unread)
+            let zeros = Self.count(position..<(run?.lowerBound ?? bytes.count), without: chunk.unread)
+            readZeros.add(zeros, ordering: .relaxed)
             guard let run else { break }
             let offset = chunk.offset + UInt64(run.lowerBound)
             let direct = try writeDirectly(UnsafeRawBufferPointer(rebasing: bytes[run]), at: offset)
@@ -45,8 +45,7 @@ final class ImageWriter: @unchecked Sendable {
         }
         // The medium works while the network does; the sync at the end finds little left to wait for.
         if hasCached {
-            try FileSystem.startWriteback(
-                image.descriptor, chunk.offset..<chunk.offset + UInt64(chunk.length), path: image.names.partial)
+            try FileSystem.startWriteback(image.descriptor, chunk.offset..<chunk.end, path: image.names.partial)
         }
     }
 
@@ -56,7 +55,7 @@ final class ImageWriter: @unchecked Sendable {
     ///
     /// - Returns: how many bytes from the start of the run are written; 0 where this way is not open.
     private func writeDirectly(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(ScoutError) -> Int {
-        guard isDirect, let direct = image.directDescriptor, bytes.count >= Self.directMinimum,
+        guard isDirect.load(ordering: .relaxed), let direct = image.directDescriptor, bytes.count >= Self.directMinimum,
             offset.isMultiple(of: UInt64(Self.block))
         else { return 0 }
         let whole = bytes.count / Self.block * Self.block
@@ -66,8 +65,8 @@ final class ImageWriter: @unchecked Sendable {
         } catch {
             guard error.code == EINVAL else { throw FileSystem.writeFailure(image.names.partial, error.code) }
             // The file system took the flag and refuses the write; the cache takes the same bytes again.
-            writtenBytes -= UInt64(error.written)
-            isDirect = false
+            written.subtract(UInt64(error.written), ordering: .relaxed)
+            isDirect.store(false, ordering: .relaxed)
             return 0
         }
     }
@@ -114,7 +113,7 @@ final class ImageWriter: @unchecked Sendable {
             let count = pwrite(file, base + position, bytes.count - position, off_t(offset) + off_t(position))
             if count > 0 {
                 position += count
-                writtenBytes += UInt64(count)
+                written.add(UInt64(count), ordering: .relaxed)
             } else if count == 0 || errno != EINTR {
                 throw WriteFailure(code: count == 0 ? EIO : errno, written: position)
             }

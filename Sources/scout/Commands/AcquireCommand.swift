@@ -63,11 +63,12 @@ struct AcquireCommand: AsyncParsableCommand {
             RunningAcquisition(
                 pid: getpid(), target: isURI ? "a server" : invocation.placeName, source: source, image: image,
                 startedAt: Date()), invocation.paths)
-        let progress: @Sendable (Progress) -> Void = { [meter, record] in
-            meter.show($0)
+        let events: @Sendable (Event) -> Void = { [meter, record] in
+            guard let progress = $0.progress else { return }
+            meter.show(progress)
             record.note(
-                phase: $0.phase.rawValue, doneBytes: $0.doneBytes, totalBytes: $0.totalBytes,
-                bytesPerSecond: $0.bytesPerSecond)
+                phase: progress.phase.rawValue, doneBytes: progress.doneBytes, totalBytes: progress.totalBytes,
+                bytesPerSecond: progress.bytesPerSecond)
         }
 
         var options = ContainerAcquisition.Options()
@@ -82,7 +83,7 @@ struct AcquireCommand: AsyncParsableCommand {
             number: caseNumber, evidence: evidence, examiner: examiner, operator: invocation.operatorName,
             notes: notes)
         let result = try await invocation.acquire(
-            source, files, options, cancellation: cancellation, outstanding: outstanding, progress: progress)
+            source, files, options, cancellation: cancellation, outstanding: outstanding, events: events)
         meter.finish()
         try invocation.output.result(json: result.manifest.json()) { ManifestText.acquired(result) }
         try invocation.output.conclude(result.manifest)

@@ -23,7 +23,9 @@ struct VerifyCommand: AsyncParsableCommand {
         defer { meter.finish() }
         let verification = Verification(
             image: image, version: Version.text, command: CommandLine.arguments.joined(separator: " "))
-        let result = try await verification.run(cancellation: cancellation) { meter.show($0) }
+        let result = try await verification.run(cancellation: cancellation) { event in
+            if let progress = event.progress { meter.show(progress) }
+        }
         meter.finish()
         try invocation.output.result(json: result.manifest.json()) { ManifestText.verified(result) }
         if !result.isIntact { throw ExitCode(ScoutError.Code.failed.exitStatus) }
