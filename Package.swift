@@ -38,7 +38,7 @@ let package = Package(
         .target(name: "Netfilter", dependencies: ["Core"], swiftSettings: strict),
         .target(name: "Host", dependencies: ["Netfilter", "Core", subprocess], swiftSettings: strict),
         .target(name: "Imaging", dependencies: ["Core", "NBD", crypto], swiftSettings: strict),
-        .target(name: "Diagnostics", dependencies: ["Core", "Sessions", "Ports", "Host"], swiftSettings: strict),
+        .target(name: "Diagnostics", dependencies: ["Core", "Sessions", "Host"], swiftSettings: strict),
 
         .executableTarget(
             name: "scout",

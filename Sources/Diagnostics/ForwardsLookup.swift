@@ -1,15 +1,30 @@
 public import Core
-import FoundationEssentials
 import Host
-import Sessions
+import FoundationEssentials
 
 /// Asks what the host forwards: its agent; else over SSH, where the owner allows host control; else by trying.
 public struct ForwardsLookup: Sendable {
-    let subject: Subject
+    private let subject: Subject
+    private let scout: any ScoutQuestions
+    private let network: any NetworkQuestions
+    private let detail: @Sendable (String) -> Void
 
-    /// - Parameter subject: whose host is asked.
-    public init(_ subject: Subject) {
+    /// - Parameters:
+    ///   - subject: whose host is asked.
+    ///   - scout: asks it.
+    ///   - detail: is told what went on, for people who want more than the result.
+    public init(_ subject: Subject, asking scout: LiveScout, detail: @escaping @Sendable (String) -> Void) {
+        self.init(subject, asking: scout, LiveNetwork(), detail: detail)
+    }
+
+    init(
+        _ subject: Subject, asking scout: any ScoutQuestions, _ network: any NetworkQuestions,
+        detail: @escaping @Sendable (String) -> Void = { _ in }
+    ) {
         self.subject = subject
+        self.scout = scout
+        self.network = network
+        self.detail = detail
     }
 
     /// Asks in one way, or in the best that works.
@@ -18,7 +33,7 @@ public struct ForwardsLookup: Sendable {
     /// - Throws: `ScoutError` of the way that was asked for, or of the first where none works.
     public func report(via: ForwardsReport.Source?) async throws -> ForwardsReport {
         switch via {
-        case .agent: return try await subject.opener.withContainer { try await $0.forwards() }
+        case .agent: return try await scout.withContainer { try await $0.forwards() }
         case .ssh: return try await overSSH(asks: true)
         case .probe: return try await byProbe()
         case .file: throw ScoutError(.usage, "rules from a file need a file", hint: "scout forwards --from FILE")
@@ -27,44 +42,24 @@ public struct ForwardsLookup: Sendable {
         do {
             return try await report(via: .agent)
         } catch let error as ScoutError {
-            subject.detail("no answer by the agent: \(error.message)")
+            detail("no answer by the agent: \(error.message)")
             for way in [ForwardsReport.Source.ssh, .probe] {
                 do {
                     return way == .ssh ? try await overSSH(asks: false) : try await byProbe()
                 } catch let other as ScoutError {
-                    subject.detail("no answer by \(way.text): \(other.message)")
+                    detail("no answer by \(way.text): \(other.message)")
                 }
             }
             throw error
         }
     }
 
-    // MARK: Over SSH
-
     /// Lets the host list its rules, and evaluates them here.
     ///
     /// - Parameter asks: whether the person at the terminal may be asked for a password or about the host's key.
-    func overSSH(asks: Bool) async throws -> ForwardsReport {
-        let listing = try await hostListing(asks: asks, deadline: asks ? .seconds(10) : .seconds(2))
+    private func overSSH(asks: Bool) async throws -> ForwardsReport {
+        let listing = try await scout.hostListing(asks: asks, deadline: asks ? .seconds(10) : .seconds(2))
         return listing.report(subject.topology, source: .ssh, checkedAt: Date())
-    }
-
-    /// What the host says of itself, over its own sshd.
-    func hostListing(asks: Bool, deadline: Duration) async throws -> HostListing {
-        let topology = subject.topology
-        var connector = subject.connector
-        connector.deadline = deadline
-        if !asks { connector.terminal = nil }
-        guard var address = subject.target?.address ?? Address(topology.hostContainerAddress) else {
-            throw ScoutError(.usage, "the topology has no address of the host")
-        }
-        address.port = topology.hostControlPort
-        address.user = address.user ?? "root"
-        let command = try RemoteCommand(["sh", "-c", HostListing.script])
-        return try HostListing(
-            try await connector.withSession(to: address) {
-                try await command.output(over: $0, deadline: .seconds(15))
-            })
     }
 
     // MARK: By trying
@@ -72,9 +67,9 @@ public struct ForwardsLookup: Sendable {
     private static let deadline = Duration.seconds(3)
 
     /// Whether a port answers, or it can't be excluded because this machine could not try.
-    private static func mayBeOpen(_ host: String, _ port: UInt16) async -> Bool {
+    private func mayBeOpen(_ host: String, _ port: UInt16) async -> Bool {
         do throws(ScoutError) {
-            _ = try await Greeting.read(host: host, port: port, deadline: .seconds(2))
+            _ = try await network.read(host: host, port: port, deadline: .seconds(2), until: { $0.contains(10) })
             return true
         } catch {
             return error.code != .unreachable
@@ -89,16 +84,18 @@ public struct ForwardsLookup: Sendable {
         }
         let topology = subject.topology
         let host = target.address.host
+        let network = network
         let nonce = PortReachability.nonce()
         let ports = topology.forwardedPorts
-        let reached = try await subject.opener.withRemoteContainer { container in
+        let reached = try await scout.withContainer { container in
             try await container.withProbe(ports.filter { $0 != topology.sshPort }, nonce: nonce) { found in
                 await withTaskGroup(of: (UInt16, PortReachability).self) { group in
                     for row in found.ports {
                         group.addTask {
                             (
                                 row.port,
-                                await PortReachability.test(row, at: host, nonce: nonce, deadline: Self.deadline)
+                                await PortReachability.test(
+                                    row, at: host, nonce: nonce, deadline: Self.deadline, asking: network)
                             )
                         }
                     }
@@ -106,7 +103,7 @@ public struct ForwardsLookup: Sendable {
                 }
             }
         }
-        let control = await Self.mayBeOpen(host, topology.hostControlPort)
+        let control = await mayBeOpen(host, topology.hostControlPort)
         let rows = ports.map { port in
             let reach = reached[port]
             // The container answers over this very port.

@@ -1,73 +1,51 @@
 import Core
 
-/// Why a hop fails, and what to do.
-struct HopFailure: Error {
-    /// Who can do something about it.
-    enum ResponsibleParty: String {
-        case expert
-        case owner
-    }
-
-    let cause: String
-    let advice: String
-
-    /// - Parameters:
-    ///   - cause: one sentence without a final full stop.
-    ///   - person: who can do something.
-    ///   - advice: what.
-    init(_ cause: String, _ person: ResponsibleParty, _ advice: String) {
-        self.cause = cause
-        self.advice = "\(person.rawValue): \(advice)"
-    }
-
-    init(_ error: ScoutError, _ person: ResponsibleParty = .expert) {
-        self.init(error.message, person, error.hint ?? "repeat it with --verbose")
-    }
-}
-
-/// What was found at a hop that does not fail.
-enum Finding: Sendable {
-    /// It is as it should be, and how that shows.
-    case proven(String)
-    /// Nothing speaks against it, and nothing proves it; with what to do next, and who.
-    case notKnown(String, next: String)
-}
-
-/// The protocol of an examination: each hop with its outcome and time.
-actor HopRecorder {
+/// Runs the checks of an examination in their order, and keeps each hop with its outcome and time.
+struct HopRecorder {
     private var hops: [DoctorReport.Hop] = []
-    private var trouble: HopFailure?
-    /// A finding that breaks nothing, for the verdict.
-    private var remark: (text: String, advice: String)?
+    private var failure: HopFailure?
     /// The next step of the first finding that proves nothing.
-    private var advice: String?
+    private var advice: Advice?
 
-    /// Runs one hop, unless one before it has failed.
-    ///
-    /// - Parameters:
-    ///   - id: which.
-    ///   - deadline: how long it may take.
-    ///   - body: returns what it found, with the detail to show; throws a `HopFailure` or a `ScoutError`.
-    /// - Throws: `HopFailure`, noted already.
-    func step<Found: Sendable>(
-        _ id: DoctorReport.HopID, within deadline: Duration = .seconds(15),
-        _ body: @escaping @Sendable () async throws -> (Found, String)
-    ) async throws -> Found {
-        let start = ContinuousClock.now
-        do {
-            let (found, detail) = try await Self.race(id, deadline, body)
-            note(id, true, detail, since: start)
-            return found
-        } catch {
-            throw fail(id, error, since: start)
+    /// Runs each check whose needs are met: the hops that it names were looked at, and none of them fails.
+    mutating func run(_ checks: [Check], _ facts: inout Facts) async {
+        for check in checks where check.needs.allSatisfy(isMet) {
+            let start = ContinuousClock.now
+            let outcome = await Self.outcome(of: check, &facts)
+            let took = facts.took ?? (.now - start)
+            facts.took = nil
+            switch outcome {
+            case .success(let finding): note(check.hop, finding, took: took)
+            case .failure(let failure): fail(check.hop, failure, took: took)
+            }
         }
     }
 
-    private static func race<Found: Sendable>(
-        _ id: DoctorReport.HopID, _ deadline: Duration, _ body: @escaping @Sendable () async throws -> (Found, String)
-    ) async throws -> (Found, String) {
-        try await withThrowingTaskGroup(of: (Found, String).self) { group in
-            group.addTask { try await body() }
+    private func isMet(_ hop: DoctorReport.HopID) -> Bool {
+        hops.contains { $0.id == hop && $0.ok != false }
+    }
+
+    private static func outcome(of check: Check, _ facts: inout Facts) async -> Result<Finding, HopFailure> {
+        do {
+            guard let deadline = check.deadline else { return .success(try await check.run(&facts)) }
+            let (finding, found) = try await race(check, facts, deadline)
+            facts = found
+            return .success(finding)
+        } catch {
+            return .failure(
+                error as? HopFailure ?? (error as? ScoutError).map { HopFailure($0) }
+                    ?? HopFailure("interrupted", .expert, "try again"))
+        }
+    }
+
+    private static func race(
+        _ check: Check, _ facts: Facts, _ deadline: Duration
+    ) async throws -> (Finding, Facts) {
+        try await withThrowingTaskGroup(of: (Finding, Facts).self) { group in
+            group.addTask {
+                var facts = facts
+                return (try await check.run(&facts), facts)
+            }
             group.addTask {
                 try await Task.sleep(for: deadline)
                 throw HopFailure(
@@ -80,37 +58,26 @@ actor HopRecorder {
         }
     }
 
-    /// Notes a hop that was settled on the way.
-    func note(_ id: DoctorReport.HopID, _ finding: Finding, since start: ContinuousClock.Instant) {
+    /// Notes a hop that does not fail.
+    mutating func note(_ id: DoctorReport.HopID, _ finding: Finding, took: Duration = .zero) {
         switch finding {
-        case .proven(let detail): note(id, true, detail, since: start)
+        case .proven(let detail): append(id, true, detail, took)
         case .notKnown(let detail, let next):
-            note(id, nil, detail, since: start)
+            append(id, nil, detail, took)
             advice = advice ?? next
         }
     }
 
-    /// Notes a hop that was settled on the way; `nil` is not known.
-    func note(_ id: DoctorReport.HopID, _ ok: Bool?, _ detail: String, since start: ContinuousClock.Instant) {
-        let elapsed = (ContinuousClock.now - start) / .seconds(1)
-        hops.append(
-            DoctorReport.Hop(id: id, ok: ok, detail: detail, elapsedSeconds: (elapsed * 1000).rounded() / 1000))
-    }
-
     /// Notes a hop that fails.
-    ///
-    /// - Returns: why, as it was noted.
-    func fail(_ id: DoctorReport.HopID, _ error: any Error, since start: ContinuousClock.Instant) -> HopFailure {
-        let found =
-            error as? HopFailure ?? (error as? ScoutError).map { HopFailure($0) }
-            ?? HopFailure("interrupted", .expert, "try again")
-        note(id, false, found.cause, since: start)
-        trouble = found
-        return found
+    mutating func fail(_ id: DoctorReport.HopID, _ failure: HopFailure, took: Duration = .zero) {
+        append(id, false, failure.cause, took)
+        self.failure = self.failure ?? failure
     }
 
-    /// Notes something that breaks nothing.
-    func remark(_ text: String, advice: String) { remark = (text, advice) }
+    private mutating func append(_ id: DoctorReport.HopID, _ ok: Bool?, _ detail: String, _ took: Duration) {
+        let milliseconds = (took / .milliseconds(1)).rounded()
+        hops.append(DoctorReport.Hop(id: id, ok: ok, detail: detail, elapsedSeconds: milliseconds / 1000))
+    }
 
     /// The report, with the hops that were not reached.
     ///
@@ -118,7 +85,10 @@ actor HopRecorder {
     ///   - port: the port in question.
     ///   - needed: the hops that have to be proven, beside that none fails.
     ///   - success: what to say then.
-    func report(port: UInt16?, needed: [DoctorReport.HopID], success: String) -> DoctorReport {
+    ///   - remark: what breaks nothing, and what to do about it.
+    func report(
+        port: UInt16?, needed: [DoctorReport.HopID], success: String, remark: (text: String, advice: Advice)? = nil
+    ) -> DoctorReport {
         let failed = hops.first { $0.ok == false }
         let all = DoctorReport.HopID.allCases.map { id in
             hops.first { $0.id == id }
@@ -138,6 +108,6 @@ actor HopRecorder {
             isWell ? "" : "expert: scout ports shows who is on the port; scout doctor without a port proves the way"
         return DoctorReport(
             ok: isWell, port: port, hops: all, verdict: verdict,
-            advice: trouble?.advice ?? advice ?? remark?.advice ?? last)
+            advice: (failure?.advice ?? advice ?? remark?.advice)?.text ?? last)
     }
 }

@@ -16,19 +16,22 @@ struct PortReachability: Sendable {
     ///   - host: the address to dial.
     ///   - nonce: of the probe.
     ///   - deadline: for the connection and what is read from it.
-    static func test(_ row: ProbeReport.Row, at host: String, nonce: String, deadline: Duration) async
-        -> PortReachability
-    {
+    ///   - network: dials.
+    static func test(
+        _ row: ProbeReport.Row, at host: String, nonce: String, deadline: Duration, asking network: any NetworkQuestions
+    ) async -> PortReachability {
         do throws(ScoutError) {
             switch row.state {
             case .probing:
-                let words = try await Greeting.read(host: host, port: row.port, deadline: deadline)
-                return judge(String(decoding: words, as: UTF8.self), row.port, nonce)
+                let said = try await network.read(
+                    host: host, port: row.port, deadline: deadline, until: { $0.contains(10) })
+                return judge(String(decoding: said, as: UTF8.self), row.port, nonce)
             case .leased:
                 // The protocol's first 16 bytes, which the server sends unasked (NBD protocol, handshake).
-                let words = try await Greeting.read(host: host, port: row.port, deadline: deadline) { $0.count >= 16 }
-                if words.starts(with: "NBDMAGIC".utf8) { return PortReachability(.open, "the export answers") }
-                guard words.isEmpty else {
+                let said = try await network.read(
+                    host: host, port: row.port, deadline: deadline, until: { $0.count >= 16 })
+                if said.starts(with: "NBDMAGIC".utf8) { return PortReachability(.open, "the export answers") }
+                guard said.isEmpty else {
                     return PortReachability(.closed, "another service than the leased one answers")
                 }
                 var barred = PortReachability(
@@ -36,7 +39,8 @@ struct PortReachability: Sendable {
                 barred.isTurnedAway = true
                 return barred
             case .foreign:
-                _ = try await Greeting.read(host: host, port: row.port, deadline: .seconds(1)) { _ in true }
+                _ = try await network.read(
+                    host: host, port: row.port, deadline: .seconds(1), until: { _ in true })
                 return PortReachability(
                     .unknown, "it connects, but a program without a lease can't prove that it is the container's")
             case .loopbackOnly, .failed:
@@ -48,15 +52,15 @@ struct PortReachability: Sendable {
         }
     }
 
-    private static func judge(_ words: String, _ port: UInt16, _ nonce: String) -> PortReachability {
-        if words == ProbeReport.greeting(nonce: nonce, port: port) {
+    private static func judge(_ text: String, _ port: UInt16, _ nonce: String) -> PortReachability {
+        if text == ProbeReport.greeting(nonce: nonce, port: port) {
             return PortReachability(.open, "the nonce came back")
         }
-        let parts = words.split(separator: " ")
+        let parts = text.split(separator: " ")
         if parts.count == 3, parts[1] == nonce {
             return PortReachability(.closed, "it leads to port \(parts[2].filter(\.isNumber)) of the container")
         }
-        return words.isEmpty
+        return text.isEmpty
             ? PortReachability(.unknown, "somebody accepts the connection and does not tell the nonce")
             : PortReachability(.closed, "somebody else answers, not the container")
     }

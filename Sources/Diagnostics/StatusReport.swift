@@ -39,21 +39,32 @@ public struct StatusReport: Report {
 
     /// Asks everything at once.
     ///
-    /// - Parameter subject: the scout.
+    /// - Parameters:
+    ///   - subject: the scout.
+    ///   - paths: where this machine's acquisitions are recorded.
+    ///   - scout: asks it.
     /// - Returns: what was found, and why the container could not be asked, if it could not.
-    public static func take(_ subject: Subject) async -> (report: StatusReport, error: ScoutError?) {
+    public static func take(
+        _ subject: Subject, _ paths: Paths, asking scout: LiveScout
+    ) async -> (report: StatusReport, error: ScoutError?) {
+        await take(subject, paths, asking: scout, LiveNetwork())
+    }
+
+    static func take(
+        _ subject: Subject, _ paths: Paths, asking scout: any ScoutQuestions, _ network: any NetworkQuestions
+    ) async -> (report: StatusReport, error: ScoutError?) {
         var report = StatusReport(
             target: subject.name, checkedAt: Date(), session: SessionView(ok: false, elapsedSeconds: 0),
-            acquisitions: RunningAcquisition.all(subject.paths))
+            acquisitions: RunningAcquisition.all(paths))
         if let target = subject.target {
             report.address = target.address.description
             if let address = IPAddress(target.address.host) {
-                report.vpn = await VPNView.look(towards: address, subject.topology)
+                report.vpn = await VPNView.look(towards: address, subject.topology, network)
             }
         }
         let start = ContinuousClock.now
         do {
-            let answers = try await subject.opener.withContainer { container in
+            let answers = try await scout.withContainer { container in
                 let opened = ContinuousClock.now
                 async let evidence = container.evidence()
                 async let ports = container.ports()

@@ -14,10 +14,15 @@ public struct VPNView: Codable, Sendable {
 
     /// Looks at the interface that has an address in the VPN's network; nothing is sent.
     ///
-    /// - Parameter target: whom to reach.
-    static func look(towards target: IPAddress, _ topology: Topology) async -> VPNView {
+    /// - Parameters:
+    ///   - target: whom to reach.
+    ///   - topology: its network.
+    ///   - machine: answers for this machine.
+    static func look(
+        towards target: IPAddress, _ topology: Topology, _ machine: any NetworkQuestions
+    ) async -> VPNView {
         guard let network = topology.vpnNetwork, network.contains(target) else { return VPNView(up: true) }
-        guard let own = NetworkInterface.all().first(where: { network.contains($0.address) }) else {
+        guard let own = machine.interfaces().first(where: { network.contains($0.address) }) else {
             return VPNView(
                 up: false,
                 reason:
@@ -25,8 +30,8 @@ public struct VPNView: Codable, Sendable {
                     + "running, or has not connected")
         }
         var view = VPNView(up: true, interface: own.name, address: own.address.description)
-        view.reason = Route.fault(of: own.name)
-        if view.reason == nil { view.reason = await VPNPeer.silence(on: own.name) }
+        view.reason = machine.fault(of: own.name)
+        if view.reason == nil { view.reason = await machine.vpnSilence(on: own.name) }
         view.up = view.reason == nil
         return view
     }

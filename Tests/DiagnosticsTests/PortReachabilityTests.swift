@@ -13,7 +13,8 @@ import Testing
             var limit = rlimit(rlim_cur: 3, rlim_max: 3)
             guard setrlimit(__rlimit_resource_t(7), &limit) == 0 else { exit(3) }
             let row = ProbeReport.Row(port: 1, state: .probing)
-            let reach = await PortReachability.test(row, at: "127.0.0.1", nonce: "x", deadline: .seconds(2))
+            let reach = await PortReachability.test(
+                row, at: "127.0.0.1", nonce: "x", deadline: .seconds(2), asking: LiveNetwork())
             exit(reach.verdict == .unknown && reach.reason.contains("could not dial") ? 0 : 4)
         }
     }
@@ -30,10 +31,12 @@ import Testing
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(listener, $0, &size) }
         }
         let row = ProbeReport.Row(port: UInt16(bigEndian: name.sin_port), state: .probing)
-        let mute = await PortReachability.test(row, at: "127.83.2.1", nonce: "x", deadline: .milliseconds(300))
+        let mute = await PortReachability.test(
+            row, at: "127.83.2.1", nonce: "x", deadline: .milliseconds(300), asking: LiveNetwork())
         #expect(mute.verdict == .unknown && mute.reason.contains("does not tell the nonce"))
         close(listener)
-        let gone = await PortReachability.test(row, at: "127.83.2.1", nonce: "x", deadline: .milliseconds(300))
+        let gone = await PortReachability.test(
+            row, at: "127.83.2.1", nonce: "x", deadline: .milliseconds(300), asking: LiveNetwork())
         #expect(gone.verdict == .closed)
     }
 }

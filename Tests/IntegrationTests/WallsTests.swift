@@ -35,7 +35,7 @@ import Testing
     @Test(arguments: [
         ("CLibSSH", ["SSH"]), ("CLibNBD", ["NBD"]), ("ArgumentParser", ["scout"]), ("SSH", ["Sessions"]),
         ("NBD", ["Imaging", "Ports"]), ("TOMLKit", ["Core"]), ("Foundation", []),
-        ("Sessions", ["Diagnostics", "scout"]), ("Ports", ["Diagnostics", "scout"]),
+        ("Sessions", ["Diagnostics", "scout"]), ("Ports", ["scout"]),
         ("Host", ["Diagnostics", "scout"]), ("Netfilter", ["Host"]),
         ("Imaging", ["scout"]), ("Diagnostics", ["scout"]),
     ])

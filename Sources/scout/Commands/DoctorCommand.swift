@@ -24,11 +24,11 @@ struct DoctorCommand: AsyncParsableCommand {
                 .usage, "port \(port) is none that the host forwards",
                 hint: "these are: \(invocation.topology.portsText)")
         }
+        let (subject, scout) = (invocation.subject, invocation.scout)
         let report =
-            switch invocation.place {
-            case .remote(let target): await Doctor(invocation.subject, at: target).examine(port)
-            case .local: await ContainerDoctor(invocation.subject, version: Version.text).examine(port)
-            }
+            subject.target == nil
+            ? await ContainerDoctor(subject, asking: scout).examine(port)
+            : await Doctor(subject, asking: scout).examine(port)
         let forPeople = invocation.output.isForPeople
         try invocation.output.result(report) { report.page(forPeople: forPeople) }
         if !report.ok { throw ExitCode(1) }

@@ -38,7 +38,9 @@ struct ForwardsCommand: AsyncParsableCommand {
             if let from {
                 try Self.saved(from, invocation.topology)
             } else {
-                try await ForwardsLookup(invocation.subject).report(
+                try await ForwardsLookup(
+                    invocation.subject, asking: invocation.scout, detail: { invocation.output.detail($0) }
+                ).report(
                     via: via.flatMap { ForwardsReport.Source(rawValue: $0.rawValue) })
             }
         let forPeople = invocation.output.isForPeople

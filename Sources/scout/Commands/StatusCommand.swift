@@ -30,7 +30,8 @@ struct StatusCommand: AsyncParsableCommand {
     }
 
     private static func show(_ invocation: Invocation, clears: Bool = false) async throws -> ScoutError? {
-        let (report, error) = await StatusReport.take(invocation.subject)
+        let (report, error) = await StatusReport.take(
+            invocation.subject, invocation.paths, asking: invocation.scout)
         let forPeople = invocation.output.isForPeople
         if clears {
             try Output.paintResult(report.page(forPeople: forPeople))

@@ -1,25 +1,27 @@
 import Core
-import FoundationEssentials
 import Host
-import Sessions
+import FoundationEssentials
 
 /// Why the container's sshd can't be reached, as far as it can be found out from the laptop.
 struct HostUnreachableCheck: Sendable {
-    let doctor: Doctor
+    private let facts: Facts
 
-    private var host: String { doctor.target.address.host }
-    private var topology: Topology { doctor.subject.topology }
+    private var host: String { facts.host }
+    private var topology: Topology { facts.topology }
+
+    init(_ facts: Facts) {
+        self.facts = facts
+    }
 
     /// - Parameter error: what dialling said.
-    func explain(_ error: any Error) async -> HopFailure {
-        let said = (error as? ScoutError)?.message ?? "\(error)"
-        if let address = IPAddress(host), await isAbsent(address, said) { return await absent(said) }
-        if let listing = try? await ForwardsLookup(doctor.subject).hostListing(
-            asks: false, deadline: .seconds(3))
-        {
+    func explain(_ error: ScoutError) async -> HopFailure {
+        let said = error.message
+        let isRefused = said.contains("refused")
+        if let address = IPAddress(host), await isAbsent(address, isRefused: isRefused) { return await absent(said) }
+        if let listing = try? await facts.scout.hostListing(asks: false, deadline: .seconds(3)) {
             return explain(said, listing)
         }
-        if said.contains("refused") {
+        if isRefused {
             return HopFailure(
                 "\(said): sshd in the container is down, or the host forwards the port elsewhere", .owner,
                 "start sshd in the container; 'scout host forwarding show' on the LiveOS tells where the port leads")
@@ -31,10 +33,10 @@ struct HostUnreachableCheck: Sendable {
     }
 
     /// Whether nobody has the address. Who was there a minute ago is remembered for so long, so silence counts as well.
-    private func isAbsent(_ address: IPAddress, _ said: String) async -> Bool {
-        if Route.neighbourAnswers(address) == false { return true }
-        guard !said.contains("refused") else { return false }
-        return (try? await PlainThread.run { Ping.answers(address, within: .seconds(2)) }) == false
+    private func isAbsent(_ address: IPAddress, isRefused: Bool) async -> Bool {
+        if facts.network.neighbourAnswers(address) == false { return true }
+        guard !isRefused else { return false }
+        return await facts.network.answersPing(address) == false
     }
 
     /// The host itself tells, over its own sshd.
@@ -64,13 +66,19 @@ struct HostUnreachableCheck: Sendable {
             return HopFailure(
                 "\(said): nobody on the VPN has this address, but the same scout, by its host key, answers at \(other): its VPN "
                     + "address has changed", .expert,
-                doctor.subject.configuration.targets[doctor.target.name] != nil
-                    ? Self.renaming(doctor.target, to: other, doctor.subject.configuration)
-                    : "name the new address: --target \(Self.address(doctor.target, at: other))")
+                advice(other))
         }
         return HopFailure(
             "\(said), and nobody else on the VPN is this scout: the LiveOS is off, or its VPN process is dead", .owner,
             "restart the VPN on the LiveOS, and tell the expert its address: it changes with several scouts on one VPN")
+    }
+
+    private func advice(_ other: String) -> String {
+        guard let target = facts.subject.target else { return "name the new address: --target \(other)" }
+        let configuration = facts.subject.configuration
+        return configuration.targets[target.name] != nil
+            ? Self.renaming(target, to: other, configuration)
+            : "name the new address: --target \(Self.address(target, at: other))"
     }
 
     /// The same user and port at another address, as a word for the shell.
@@ -103,19 +111,13 @@ struct HostUnreachableCheck: Sendable {
     /// The VPN address at which the host key is the one that is known for this target.
     private func elsewhere() async -> String? {
         guard let network = topology.vpnNetwork, let own = IPAddress(host), network.contains(own) else { return nil }
-        let mine = Set(NetworkInterface.all().map(\.address))
-        var connector = doctor.subject.connector
-        connector.deadline = .seconds(2)
-        connector.terminal = nil
-        let address = doctor.subject.address(of: doctor.target)
+        let mine = Set(facts.network.interfaces().map(\.address))
         let prefix = own.bytes.dropLast().map(String.init).joined(separator: ".")
         let candidates = (2...Self.clients + 2).compactMap { IPAddress("\(prefix).\($0)") }
             .filter { !mine.contains($0) && $0 != own && network.contains($0) }
-        return await withTaskGroup(of: String?.self) { [connector] group in
+        return await withTaskGroup(of: String?.self) { [scout = facts.scout] group in
             for candidate in candidates {
-                group.addTask {
-                    await connector.isKnown(address, at: candidate.description) ? candidate.description : nil
-                }
+                group.addTask { await scout.answers(at: candidate.description) ? candidate.description : nil }
             }
             for await found in group where found != nil { return found }
             return nil
