@@ -104,4 +104,8 @@ extension Topology {
         let all = Set([sshPort]).union(reservedPorts).union(additionalPorts.map(Set.init) ?? [])
         return all.sorted()
     }
+
+    /// The cards by which the host itself reaches its network and the VPN's server, by pattern: those of the LAN, and others
+    /// whose network is not the owner's, as of a telephone. What comes in by others is not answered.
+    public var uplinkInterfacePatterns: [String] { lanInterfacePatterns + ["usb+", "ww+", "ppp+", "br+", "bond+"] }
 }

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 @Suite struct RedactionTests {
-    @Test func aDiscreetReportHoldsNothingOfTheOwnersNetwork() throws {
+    @Test func aRedactedReportHoldsNothingOfTheOwnersNetwork() throws {
         let text = String(decoding: Captures.standard, as: UTF8.self)
             .replacing(
                 "[0:0] -A FORWARD -i eth0 -o ve-container -j ACCEPT",
@@ -14,7 +14,7 @@ import Testing
             )
             .replacing("--to-destination 10.0.3.2:2003", with: "--to-destination 192.168.1.77:2003")
         let full = try HostListing(Array(text.utf8)).report(.documented, source: .file, checkedAt: .distantPast)
-        let report = full.discreet(.documented)
+        let report = full.redacted(.documented)
         let all = "\(report)"
         for secret in ["192.168.1", "02:00:5e", "secret", "wifi"] {
             #expect("\(full)".contains(secret))

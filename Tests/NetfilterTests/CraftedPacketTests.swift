@@ -81,7 +81,8 @@ import Testing
     // MARK: Headers of IPv6
 
     /// One rule for all that comes in, in a table of iptables' name; iptables' own listing is what its tool makes of it.
-    private static func overIPv6(_ match: String, _ verdict: String, policy: String, saved: String) throws -> [Exposure]
+    private static func overIPv6(_ match: String, _ verdict: String, policy: String, saved: String) throws
+        -> [ForwardsReport.Exposure]
     {
         let place = #""family":"ip6","table":"filter""#
         let json =

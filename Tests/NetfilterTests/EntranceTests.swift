@@ -183,7 +183,7 @@ import Testing
 
     @Test func theGeneratedRulesExposeNothingToTheLAN() throws {
         for lan in [false, true] {
-            let rules = RuleGenerator(topology: .documented, lanIsEnabled: lan, controlIsEnabled: true)
+            let rules = RuleGenerator(plan: .documented, lanIsEnabled: lan, controlIsEnabled: true)
             let report = try Self.report(Array(rules.ipv4.utf8), ipv6: rules.ipv6)
             #expect(
                 report.forwards.allSatisfy {

@@ -89,7 +89,7 @@ import Testing
     }
 
     /// What becomes of port 23 of the host by what iptables-nft-save (`nil`: it fails) and nft say.
-    private func verdict(_ saved: String?, _ objects: [String], flags: String = "") throws -> Verdict {
+    private func verdict(_ saved: String?, _ objects: [String], flags: String = "") throws -> Decision.Verdict {
         let table = #"{"table":{"family":"ip","name":"filter"\#(flags)}}"#
         let json = "{\"nftables\":[" + ([table] + objects).joined(separator: ",") + "]}"
         let text =
@@ -168,7 +168,7 @@ import Testing
         for (flags, expected) in [
             (#","flags":"dormant""#, .open), (#","flags":["owner","dormant"]"#, .open), (#","flags":"owner""#, .closed),
             (#","flags":"Lester Gooch #5""#, .unknown),
-        ] as [(String, Verdict)] {
+        ] as [(String, Decision.Verdict)] {
             #expect(try verdict(Self.saved("DROP"), closed, flags: flags) == expected, "\(flags)")
         }
     }

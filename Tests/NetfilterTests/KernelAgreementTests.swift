@@ -219,7 +219,7 @@ import TestSupport
     /// Has the kernel try all of it, and compares; returns how often each verdict came.
     private func compare(
         _ planned: [Planned], whereOpen: (AgreementOrder.Attempt) -> Void = { _ in }
-    ) async throws -> [Verdict: Int] {
+    ) async throws -> [Decision.Verdict: Int] {
         var results = try await askKernel(planned.map(\.order))
         // A busy machine may be slow to connect; what should be open gets a second, longer chance. None for the reverse.
         let late = try planned.indices.filter { number in
@@ -237,7 +237,7 @@ import TestSupport
                 })
             for (number, result) in zip(late, second) { results[number] = result }
         }
-        var verdicts: [Verdict: Int] = [:]
+        var verdicts: [Decision.Verdict: Int] = [:]
         for (number, (plan, result)) in zip(planned, results).enumerated() {
             #expect(result.error == nil, "case \(number): \(result.error ?? "")")
             let judge = try Self.judge(result, plan)

@@ -34,7 +34,7 @@ import TestSupport
         return RuleSet.fromNFT(Array("{\"nftables\":[\(objects.joined(separator: ","))]}".utf8)).ipv4
     }
 
-    private func verdict(_ match: String, sets: String = "") throws -> Verdict {
+    private func verdict(_ match: String, sets: String = "") throws -> Decision.Verdict {
         let network = HostNetwork(.documented)
         let rules = Self.listing(match, sets: sets)
         try #require(rules.doubts.isEmpty)
@@ -75,7 +75,9 @@ import TestSupport
             (match("in", status, #""unheard-of""#), .unknown), (match("in", status, #"{"set":["dnat"]}"#), .unknown),
             (match("<", status, "\"dnat\""), .unknown), (match("in", status, "\"dnat\"", mask: "32"), .unknown),
             (match("==", #"{"ct":{"key":"status","dir":"original"}}"#, "\"dnat\""), .unknown),
-        ] as [(String, Verdict)]) func bitsOfAStatusAreComparedAsTheKernelDoes(match: String, expected: Verdict) throws
+        ] as [(String, Decision.Verdict)]) func bitsOfAStatusAreComparedAsTheKernelDoes(
+            match: String, expected: Decision.Verdict
+        ) throws
     {
         #expect(try verdict(match) == expected)
     }
@@ -93,7 +95,7 @@ import TestSupport
             (match("==", state, "\"new\"", mask: #"["new","related"]"#), .open),
             (match("==", state, "0", mask: "\"new\""), .closed), (match("==", state, "8"), .open),
             (match("in", state, "12"), .open), (match("in", state, "\"dnat\""), .unknown),
-        ] as [(String, Verdict)]) func aStateIsOneBit(match: String, expected: Verdict) throws
+        ] as [(String, Decision.Verdict)]) func aStateIsOneBit(match: String, expected: Decision.Verdict) throws
     {
         #expect(try verdict(match) == expected)
     }
@@ -110,7 +112,7 @@ import TestSupport
             (match("==", flags, "\"syn\"", mask: #"["fin","syn","rst","ack"]"#), .open),
             (match("==", flags, "\"ack\"", mask: "\"syn\""), .closed), (match("in", flags, "\"cwr\""), .closed),
             (match("==", flags, "258"), .closed), (match("in", flags, "\"SYN\""), .unknown),
-        ] as [(String, Verdict)]) func flagsOfTCPAreOneByte(match: String, expected: Verdict) throws
+        ] as [(String, Decision.Verdict)]) func flagsOfTCPAreOneByte(match: String, expected: Decision.Verdict) throws
     {
         #expect(try verdict(match) == expected)
     }
@@ -132,7 +134,9 @@ import TestSupport
             (match("==", card, "\"tap*\""), .open), (match("==", card, "\"tap+\""), .closed),
             (match("!=", card, "\"tap+\""), .open),
             (match("==", card, #"{"set":["*"]}"#), .open), (match("==", card, #""tap\\*""#), .unknown),
-        ] as [(String, Verdict)]) func numbersAndNamesAreComparedAsTheKernelDoes(match: String, expected: Verdict)
+        ] as [(String, Decision.Verdict)]) func numbersAndNamesAreComparedAsTheKernelDoes(
+            match: String, expected: Decision.Verdict
+        )
         throws
     {
         #expect(try verdict(match) == expected)
@@ -167,7 +171,9 @@ import TestSupport
             (#","elem":[{"elem":{"val":"*"}}]"#, .unknown), (#","elem":[22,{"concat":[1,2]}]"#, .unknown),
             (#","elem":[[2000,{"drop":null}]]"#, .unknown), (#","elem":null"#, .unknown),
             (#","elem":"2000""#, .unknown),
-        ] as [(String, Verdict)]) func elementsOfASetAreReadInEachWayTheyAreWritten(rest: String, expected: Verdict)
+        ] as [(String, Decision.Verdict)]) func elementsOfASetAreReadInEachWayTheyAreWritten(
+            rest: String, expected: Decision.Verdict
+        )
         throws
     {
         #expect(try verdict(Self.match("==", Self.port, "\"@s\""), sets: Self.set(rest)) == expected)
@@ -182,7 +188,7 @@ import TestSupport
             """#
         let network = HostNetwork(.documented)
         for (text, expected) in [
-            (json, Verdict.unknown),
+            (json, Decision.Verdict.unknown),
             ("\n#scout nft\n\(json)\n#scout-status 0\n\n#scout forwarding\n1\n#scout-status 0\n", .open),
         ] {
             let rules = try RuleListing(Array(text.utf8)).rules.ipv4

@@ -1,11 +1,12 @@
 import Core
 import FoundationEssentials
+import Host
 import Netfilter
-import TestSupport
 import Testing
+import TestSupport
 
 /// What one rule, in front of a policy to drop, does with a SYN from 10.1.0.3 to the host's port 2000.
-private func verdict(_ rule: String, policy: String = "DROP") -> Verdict {
+private func verdict(_ rule: String, policy: String = "DROP") -> Decision.Verdict {
     decision("*filter\n:INPUT \(policy) [0:0]\n:C - [0:0]\n[1:60] -A INPUT \(rule)\n-A C -j ACCEPT\nCOMMIT\n").verdict
 }
 
@@ -221,7 +222,7 @@ private func decision(
             + instructions(5, "nfproto => reg 1 ]\n  [ cmp eq reg 1 0x0000000a")
             + instructions(6, "protocol => reg 1 ]\n  [ cmp eq reg 1 0x00000008") + "table inet t {\n}\n"
 
-        func verdicts(_ bytecode: String) throws -> [Verdict] {
+        func verdicts(_ bytecode: String) throws -> [Decision.Verdict] {
             let rules = RuleSet.fromNFT(Array(listing.utf8), bytecode: Array(bytecode.utf8))
             return try [(rules.ipv4, "10.1.0.3", "10.1.0.2"), (rules.ipv6, "fe80::3", "fe80::2")].map {
                 var network = HostNetwork(.documented)

@@ -1,6 +1,7 @@
 import Core
 import FoundationEssentials
 import Glibc
+import Host
 @testable import Netfilter
 import Testing
 import TestSupport

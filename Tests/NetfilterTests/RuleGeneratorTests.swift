@@ -1,12 +1,13 @@
 import Core
 import FoundationEssentials
+import Host
 import Netfilter
 import Testing
 import TestSupport
 
 @Suite struct RuleGeneratorTests {
     private static func report(lan: Bool, control: Bool, _ topology: Topology = .documented) -> ForwardsReport {
-        let rules = RuleGenerator(topology: topology, lanIsEnabled: lan, controlIsEnabled: control)
+        let rules = RuleGenerator(plan: topology.firewallPlan, lanIsEnabled: lan, controlIsEnabled: control)
         return ForwardsReport(Array(rules.ipv4.utf8), ipv6: rules.ipv6, topology: topology)
     }
 
@@ -37,7 +38,7 @@ import TestSupport
     @Test(arguments: Topology.presets + [odd], [false, true])
     func everyAcceptNamesItsInterfaces(_ topology: Topology, isOn: Bool) throws {
         for (lan, control) in [(isOn, false), (isOn, true)] {
-            let rules = RuleGenerator(topology: topology, lanIsEnabled: lan, controlIsEnabled: control)
+            let rules = RuleGenerator(plan: topology.firewallPlan, lanIsEnabled: lan, controlIsEnabled: control)
             for text in [rules.ipv4, rules.ipv6] {
                 let accepts = text.split(separator: "\n").filter { $0.hasPrefix("-A ") && $0.hasSuffix(" -j ACCEPT") }
                 #expect(accepts.count > 3)
@@ -54,7 +55,7 @@ import TestSupport
 
     @Test(arguments: [Topology.documented, .since2021, odd])
     func noRouterIsBelievedBehindTheContainerOrTheVPN(_ topology: Topology) throws {
-        let rules = RuleGenerator(topology: topology, lanIsEnabled: true, controlIsEnabled: true).ipv6
+        let rules = RuleGenerator(plan: topology.firewallPlan, lanIsEnabled: true, controlIsEnabled: true).ipv6
             .split(separator: "\n")
         for name in [topology.containerInterface, topology.vpnInterface] {
             // The first rule that fits is the one that counts.
@@ -72,7 +73,7 @@ import TestSupport
     }
 
     @Test func chainNamesThatToolsLookForStay() {
-        let rules = RuleGenerator(topology: .documented, lanIsEnabled: false, controlIsEnabled: false).ipv4
+        let rules = RuleGenerator(plan: .documented, lanIsEnabled: false, controlIsEnabled: false).ipv4
         #expect(rules.contains(":CONTAINER_INCOMING - ") && rules.contains(":HOST_INCOMING - "))
     }
 
@@ -87,7 +88,7 @@ import TestSupport
             """
         let custom = try CustomRules(text, family: .ipv4, name: "web.ipv4")
         let rules = RuleGenerator(
-            topology: .documented, lanIsEnabled: false, controlIsEnabled: false, customRules: [custom, custom])
+            plan: .documented, lanIsEnabled: false, controlIsEnabled: false, customRules: [custom, custom])
         #expect(rules.ipv4.contains("two  blanks"))
         #expect(!rules.ipv6.contains("MINE"))
         #expect(rules.ipv4.split(separator: "\n").count { $0 == ":MINE - [0:0]" } == 1)
@@ -102,7 +103,7 @@ import TestSupport
         "*nat\n-A CUSTOM_INPUT -j ACCEPT", "*filter\nCOMMIT\n-F",
         "*filter\n:MINE ACCEPT", "*filter\n:CONTAINER_INCOMING -", "*filter\n-A CUSTOM_INPUT -j ACCEPT \u{1}",
     ]) func customRulesCannotReachBeyondTheirHooks(_ text: String) {
-        #expect(throws: ScoutError.self) { try CustomRules(text, family: .ipv4, name: "bad.ipv4") }
+        #expect(throws: RuleError.self) { try CustomRules(text, family: .ipv4, name: "bad.ipv4") }
     }
 
     @Test(.enabled(if: Project.hasLab, "namespaces need root"), arguments: ["nft", "legacy"])
@@ -111,7 +112,8 @@ import TestSupport
         let custom = try CustomRules(
             "*filter\n-A CUSTOM_INPUT -s 192.0.2.9 -j ACCEPT\nCOMMIT\n", family: .ipv4, name: "own.ipv4")
         func rules(lan: Bool, control: Bool) -> RuleGenerator {
-            RuleGenerator(topology: topology, lanIsEnabled: lan, controlIsEnabled: control, customRules: [custom])
+            RuleGenerator(
+                plan: topology.firewallPlan, lanIsEnabled: lan, controlIsEnabled: control, customRules: [custom])
         }
         let settings = [(false, false), (false, false), (true, false), (true, true), (false, true), (false, false)]
         let all = AgreementNetwork.addresses(.ipv4)

@@ -1,5 +1,6 @@
 import Core
 import FoundationEssentials
+import Host
 import Netfilter
 
 extension ForwardsReport {
@@ -23,4 +24,8 @@ extension ForwardsReport {
 /// A rule set from a few lines.
 func ruleSet(_ text: String, family: RuleSet.Family = .ipv4) -> RuleSet {
     RuleSet(iptablesSave: Array(text.utf8), family: family)
+}
+
+extension FirewallPlan {
+    static let documented = Topology.documented.firewallPlan
 }

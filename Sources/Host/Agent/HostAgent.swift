@@ -48,9 +48,9 @@ public final class HostAgent: Sendable {
     ///   where something else is there or the directory doesn't permit a socket, `io` where the system has no descriptor.
     public func run(until stop: CInt, whenListening: () -> Void = {}) throws(ScoutError) {
         let socket = try AgentSocket(at: socketPath)
-        let evaluation: AgentEvaluation
+        let evaluation: ForwardsCache
         do throws(ScoutError) {
-            evaluation = try AgentEvaluation(answer)
+            evaluation = try ForwardsCache(answer)
         } catch {
             socket.remove()
             throw error
@@ -65,12 +65,12 @@ public final class HostAgent: Sendable {
 private struct AgentLoop {
     var socket: AgentSocket?
     let path: String
-    let evaluation: AgentEvaluation
-    private var clients: [AgentClient] = []
+    let evaluation: ForwardsCache
+    private var clients: [AgentConnection] = []
     private var lookAt = ContinuousClock.now + HostAgent.Limit.look
     private var pausedUntil: ContinuousClock.Instant?
 
-    init(socket: AgentSocket, path: String, evaluation: AgentEvaluation) {
+    init(socket: AgentSocket, path: String, evaluation: ForwardsCache) {
         self.socket = socket
         self.path = path
         self.evaluation = evaluation
@@ -139,7 +139,7 @@ private struct AgentLoop {
                 close(connection)
                 continue
             }
-            var client = AgentClient(connection)
+            var client = AgentConnection(connection)
             if clients.count < HostAgent.maxClients {
                 clients.append(client)
             } else {

@@ -45,6 +45,10 @@ extension CustomRules {
         }
         // By its descriptor: what was looked at is what is read.
         let bytes = try File.read("/proc/self/fd/\(descriptor)") ?? []
-        return try CustomRules(String(decoding: bytes, as: UTF8.self), family: family, name: path)
+        do throws(RuleError) {
+            return try CustomRules(String(decoding: bytes, as: UTF8.self), family: family, name: path)
+        } catch {
+            throw ScoutError(error)
+        }
     }
 }

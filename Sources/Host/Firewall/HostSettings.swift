@@ -48,7 +48,7 @@ struct HostSettings {
     func generator(_ topology: Topology) -> RuleGenerator {
         let switches = effective
         return RuleGenerator(
-            topology: topology, lanIsEnabled: switches.lan, controlIsEnabled: switches.control,
+            plan: topology.firewallPlan, lanIsEnabled: switches.lan, controlIsEnabled: switches.control,
             customRules: customRules)
     }
 }

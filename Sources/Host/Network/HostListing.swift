@@ -71,7 +71,7 @@ public struct HostListing: Sendable {
     /// - Parameter text: what ``script`` printed, or an owner's saved rules.
     /// - Throws: `badData` where it holds no rules; `refused` where the host did not let its rules be read.
     public init(_ text: [UInt8]) throws(ScoutError) {
-        listing = try RuleListing(text)
+        do throws(RuleError) { listing = try RuleListing(text) } catch { throw ScoutError(error) }
     }
 
     /// Whether an interface is up and has a carrier; `nil` where the listing doesn't tell.
@@ -97,7 +97,8 @@ public struct HostListing: Sendable {
             up && own.contains { $0.name == topology.vpnInterface && $0.address.bytes.count == 4 }
         }
         return ForwardsReport(
-            evaluating: listing.rules, topology: topology, network: listing.network(topology), source: source,
+            evaluating: listing.rules, topology: topology, network: listing.network(topology.firewallPlan),
+            source: source,
             checkedAt: checkedAt, vpnIsUp: isUp)
     }
 }

@@ -1,10 +1,10 @@
 import Core
 
-typealias Exposure = ForwardsReport.Exposure
+private typealias Exposure = ForwardingFindings.Exposure
 
-extension Survey {
+extension ForwardingAnalysis {
     /// What can be reached beside the forwards, the worst first.
-    func exposures() -> [Exposure] {
+    func exposures() -> [ForwardingFindings.Exposure] {
         if let doubt = rules.ipv4.doubts.first {
             return [Exposure(severity: .warning, summary: "what can be reached is not known: \(doubt)")]
         }
@@ -23,7 +23,7 @@ extension Survey {
 
     /// What a sentence is about.
     private struct Finding {
-        var verdict: Verdict
+        var verdict: Decision.Verdict
         /// `tcp 22, 2000-2009`; the ports of UDP behind those of TCP where the rest is the same.
         var ports: String
         var interfaces: [String]
@@ -56,7 +56,7 @@ extension Survey {
             var proto: String
         }
         var found: [Finding] = []
-        for verdict in [Verdict.open, .unknown] {
+        for verdict in [Decision.Verdict.open, .unknown] {
             var order: [Key] = []
             var byKey: [Key: Finding] = [:]
             for scan in scans {
@@ -133,7 +133,7 @@ extension Survey {
     // MARK: From the owner's network
 
     private func lanExposures() -> [Exposure] {
-        let control = [topology.hostControlPort...topology.hostControlPort]
+        let control = [plan.hostControlPort...plan.hostControlPort]
         var found: [Exposure] = []
         if isApart {
             let routed = scans(by: lanInterfaces, from: outside, to: container ?? .all(.ipv4))
@@ -168,8 +168,8 @@ extension Survey {
     private func vpnExposures() -> [Exposure] {
         guard isApart else { return [] }
         let group = [InterfaceGroup(network.vpnInterface)]
-        let control = [topology.hostControlPort...topology.hostControlPort]
-        let documented = PortSet(topology.forwardedPorts.map { $0...$0 }).ranges
+        let control = [plan.hostControlPort...plan.hostControlPort]
+        let documented = PortSet(plan.forwardedPorts.map { $0...$0 }).ranges
         var found: [Exposure] = []
         found += exposures(
             vpnToOwn, .info, except: PortScan.subtracting(documented, from: Self.every), exceptUDP: Self.every,

@@ -1,5 +1,3 @@
-import Core
-
 /// Interfaces that no rule tells apart: one question answers for all of them.
 struct InterfaceGroup {
     /// Their names, at least one.
@@ -17,19 +15,19 @@ struct InterfaceGroup {
     }
 
     /// The interfaces that face the owner's network, those apart that the kernel treats in another way: given, named by a rule, or fitting the usual patterns.
-    static func lan(_ rules: HostRules, _ topology: Topology, _ network: HostNetwork) -> [InterfaceGroup] {
+    static func lan(_ rules: HostRules, _ plan: FirewallPlan, _ network: HostNetwork) -> [InterfaceGroup] {
         let patterns = patterns(of: rules)
         var seen: Set<String> = [network.vpnInterface, network.containerInterface, "lo", ""]
         var found: [(name: String, label: String)] = []
         func add(_ name: String, _ label: String) {
-            if found.count < Survey.maximumInterfaces, name.utf8.count <= 15, seen.insert(name).inserted {
+            if found.count < ForwardingAnalysis.maximumInterfaces, name.utf8.count <= 15, seen.insert(name).inserted {
                 found.append((name, label))
             }
         }
         for name in network.lanInterfaces { add(name, name) }
         for pattern in patterns where !pattern.isPrefix { add(pattern.text, pattern.text) }
         // A pattern stands for its first card, as one that may come up later: eth+ for eth0.
-        for text in topology.lanInterfacePatterns + patterns.filter(\.isPrefix).map(\.text) {
+        for text in plan.lanInterfacePatterns + patterns.filter(\.isPrefix).map(\.text) {
             add(text.dropLast() + "0", text)
         }
         struct Signature: Hashable {

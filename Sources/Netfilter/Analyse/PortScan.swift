@@ -1,5 +1,3 @@
-import Core
-
 /// Asks one question for all ports: what becomes of a connection from here to there.
 ///
 /// Each answer holds for a range of ports, as far as no rule tells them apart; so all 65,535 cost about as much as the
@@ -79,16 +77,16 @@ final class PortScan {
         var packet = opening
         packet.destinationPorts.range = port...port
         let decisions: [Decision]
-        let constancy: ClosedRange<UInt16>
+        let portsWithSameResult: ClosedRange<UInt16>
         if picks == .nothing {
             decisions = [evaluator.decide(packet)]
-            constancy = decisions[0].constancy
+            portsWithSameResult = decisions[0].portsWithSameResult
         } else {
-            (decisions, constancy) = evaluator.decisions(
+            (decisions, portsWithSameResult) = evaluator.decisions(
                 packet, picksDestination: picks == .sourceAndDestination, splits: &splits)
         }
-        let low = max(constancy.lowerBound, index > 0 ? known[index - 1].ports.upperBound + 1 : 0)
-        let high = min(constancy.upperBound, index < known.count ? known[index].ports.lowerBound - 1 : .max)
+        let low = max(portsWithSameResult.lowerBound, index > 0 ? known[index - 1].ports.upperBound + 1 : 0)
+        let high = min(portsWithSameResult.upperBound, index < known.count ? known[index].ports.lowerBound - 1 : .max)
         known.insert(Interval(ports: low...high, decisions: decisions), at: index)
         return decisions
     }

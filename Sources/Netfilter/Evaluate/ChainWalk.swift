@@ -1,5 +1,5 @@
 /// Where a decision falls: a rule, or a chain's policy.
-struct Site: Hashable, Sendable {
+struct RuleLocation: Hashable, Sendable {
     var table: Int
     var chain: Int
     /// The rule's index; -1 is the chain's policy.
@@ -20,9 +20,9 @@ struct Outcome: Sendable {
 
     var kind: Kind
     /// The rule, or policy, that does it.
-    var site: Site
+    var location: RuleLocation
     /// The rule that leaves it open whether it comes to this.
-    var doubt: Site?
+    var uncertainRule: RuleLocation?
 }
 
 /// What a chain does with a packet: what may be, what is certain after that, and whether it may fall through after all.
@@ -30,11 +30,11 @@ struct ChainResult: Sendable {
     var possible: [Outcome] = []
     var certain: Outcome?
     /// The rule that may lead back to the calling chain even where `certain` is set.
-    var mayLeave: Site?
+    var mayLeave: RuleLocation?
 
-    mutating func add(_ outcome: Outcome, doubt: Site) {
+    mutating func add(_ outcome: Outcome, uncertainRule: RuleLocation) {
         var outcome = outcome
-        outcome.doubt = outcome.doubt ?? doubt
+        outcome.uncertainRule = outcome.uncertainRule ?? uncertainRule
         if possible.contains(where: { $0.kind == outcome.kind }) { return }
         if possible.count < 16 {
             possible.append(outcome)
@@ -69,7 +69,7 @@ enum Cut {
 final class ChainWalk {
     let rules: RuleSet
     /// The destination ports around the one asked for, for which everything walked so far came out the same.
-    var constancy: ClosedRange<UInt16> = 0 ... .max
+    var portsWithSameResult: ClosedRange<UInt16> = 0 ... .max
     /// How much more work may be done; below zero every answer is ``Outcome/Kind/anything``.
     var budget: Int
 
@@ -107,18 +107,19 @@ final class ChainWalk {
     func outcomes(table: Int, chain: Int, base: Chain.Base, packet: Packet) -> [Outcome] {
         currentWalk += 1
         let result = walk(table: table, chain: chain, packet: packet, depth: 0)
-        let policySite = Site(table: table, chain: chain, rule: -1)
+        let policyLocation = RuleLocation(table: table, chain: chain, rule: -1)
         let kind: Outcome.Kind = base.drops.map { $0 ? .drop : .accept } ?? .anything
-        let policy = Outcome(kind: kind, site: policySite)
+        let policy = Outcome(kind: kind, location: policyLocation)
         guard let certain = result.certain else { return result.possible + [policy] }
         guard let leaving = result.mayLeave else { return result.possible + [certain] }
-        return result.possible + [Outcome(kind: kind, site: policySite, doubt: leaving), certain]
+        return result.possible + [Outcome(kind: kind, location: policyLocation, uncertainRule: leaving), certain]
     }
 
     private func walk(table: Int, chain: Int, packet: Packet, depth: Int) -> ChainResult {
         let id = offsets[table] + chain
         if walkOf[id] == currentWalk, let known = results[id] { return known }
-        let anything = ChainResult(certain: Outcome(kind: .anything, site: Site(table: table, chain: chain, rule: -1)))
+        let anything = ChainResult(
+            certain: Outcome(kind: .anything, location: RuleLocation(table: table, chain: chain, rule: -1)))
         guard depth < Self.maximumDepth, !isInside[id], budget > 0 else { return anything }
         isInside[id] = true
         let result = walkRules(table: table, chain: chain, packet: packet, depth: depth)
@@ -139,7 +140,7 @@ final class ChainWalk {
         var result = ChainResult()
         let hasPorts = packet.hasPorts
         let port = packet.destinationPorts
-        // What the ports of passed rules leave of the constancy; kept apart, because this loop is all of the time.
+        // What the ports of passed rules leave of that range; kept apart, because this loop is all of the time.
         var below: UInt16 = 0
         var above = UInt16.max
         budget -= list.rules.count
@@ -162,30 +163,36 @@ final class ChainWalk {
             budget -= Self.ruleCost
             let match = matches(list.rules[index], packet)
             if match == .no { continue }
-            let site = Site(table: table, chain: chain, rule: index)
-            if apply(list.rules[index].target, at: site, sure: match == .yes, packet, depth: depth, &result) { break }
+            let location = RuleLocation(table: table, chain: chain, rule: index)
+            if apply(list.rules[index].target, at: location, sure: match == .yes, packet, depth: depth, &result) {
+                break
+            }
         }
         if port.isAskedFor { narrow(below...above) }
         return result
     }
 
     private func narrow(_ range: ClosedRange<UInt16>) {
-        constancy = max(constancy.lowerBound, range.lowerBound)...min(constancy.upperBound, range.upperBound)
+        portsWithSameResult =
+            max(
+                portsWithSameResult.lowerBound, range.lowerBound)...min(
+                portsWithSameResult.upperBound, range.upperBound)
     }
 
     /// - Returns: whether the walk through this chain ends here for certain.
     private func apply(
-        _ target: Target, at site: Site, sure: Bool, _ packet: Packet, depth: Int, _ result: inout ChainResult
+        _ target: RuleTarget, at location: RuleLocation, sure: Bool, _ packet: Packet, depth: Int,
+        _ result: inout ChainResult
     ) -> Bool {
         let kind: Outcome.Kind
         switch target {
         case .continues: return false
         case .leave:
-            if !sure { result.mayLeave = result.mayLeave ?? site }
+            if !sure { result.mayLeave = result.mayLeave ?? location }
             return sure
         case .jump(let chain), .goTo(let chain):
-            let inner = walk(table: site.table, chain: chain, packet: packet, depth: depth + 1)
-            for outcome in inner.possible { result.add(outcome, doubt: site) }
+            let inner = walk(table: location.table, chain: chain, packet: packet, depth: depth + 1)
+            for outcome in inner.possible { result.add(outcome, uncertainRule: location) }
             let isGoto = if case .goTo = target { true } else { false }
             let fallsThrough = inner.certain == nil || inner.mayLeave != nil
             if let certain = inner.certain {
@@ -193,12 +200,12 @@ final class ChainWalk {
                     result.certain = certain
                     return true
                 }
-                result.add(certain, doubt: inner.mayLeave ?? site)
+                result.add(certain, uncertainRule: inner.mayLeave ?? location)
             }
             // Where the chain of a goto ends, the packet returns to whoever called this one.
             guard isGoto, fallsThrough else { return false }
             if sure { return true }
-            result.mayLeave = result.mayLeave ?? site
+            result.mayLeave = result.mayLeave ?? location
             return false
         case .accept: kind = .accept
         case .drop, .reject: kind = .drop
@@ -206,14 +213,14 @@ final class ChainWalk {
         case .redirect(let ports): kind = .redirect(ports: ports)
         case .translateSource: kind = .translateSource
         case .notUnderstood:
-            result.add(Outcome(kind: .anything, site: site), doubt: site)
+            result.add(Outcome(kind: .anything, location: location), uncertainRule: location)
             return false
         }
-        let outcome = Outcome(kind: kind, site: site)
+        let outcome = Outcome(kind: kind, location: location)
         if sure {
             result.certain = outcome
         } else {
-            result.add(outcome, doubt: site)
+            result.add(outcome, uncertainRule: location)
         }
         return sure
     }
@@ -296,7 +303,7 @@ final class ChainWalk {
     private func holds(_ ports: PortSet, _ packet: Packet, _ candidates: Packet.PortRange) -> Ternary {
         guard packet.hasPorts else { return .no }
         if candidates.isAskedFor {
-            narrow(ports.constancy(around: candidates.range.lowerBound))
+            narrow(ports.portsWithSameResult(around: candidates.range.lowerBound))
         }
         let answer = ports.holds(candidates.range)
         if answer == .maybe, cut == nil, !candidates.isAskedFor, candidates.range == choice?.sourcePorts {

@@ -1,5 +1,3 @@
-import Core
-
 /// Questions about those who pick their address, their source port, or whom they ask: whatever lets one of them in counts.
 extension Evaluator {
     /// What becomes of a connection for each pick that a rule tells from others, worst first.
@@ -12,9 +10,9 @@ extension Evaluator {
     /// - Returns: at least one decision, and the destination ports for which all of them are the same.
     func decisions(
         _ packet: Packet, picksDestination: Bool, splits: inout Int
-    ) -> (decisions: [Decision], constancy: ClosedRange<UInt16>) {
-        if splits <= 0, let known = ofUnnamed(packet, picksDestination) { return ([known], known.constancy) }
-        var constancy: ClosedRange<UInt16> = 0 ... .max
+    ) -> (decisions: [Decision], portsWithSameResult: ClosedRange<UInt16>) {
+        if splits <= 0, let known = ofUnnamed(packet, picksDestination) { return ([known], known.portsWithSameResult) }
+        var portsWithSameResult: ClosedRange<UInt16> = 0 ... .max
         var found: [Decision] = []
         var unsplit: Decision?
         var waiting = [Pick(packet: packet)]
@@ -22,7 +20,7 @@ extension Evaluator {
         splits -= left
         while let pick = waiting.popLast() {
             var decision = decide(pick, picksDestination)
-            constancy = constancy.clamped(to: decision.constancy)
+            portsWithSameResult = portsWithSameResult.clamped(to: decision.portsWithSameResult)
             guard decision.verdict == .unknown, let cut = walk.cut else {
                 decision.condition = pick.words
                 found.append(decision)
@@ -38,11 +36,11 @@ extension Evaluator {
         splits += left
         if let unsplit {
             let open = ofUnnamed(packet, picksDestination)
-            if let open { constancy = constancy.clamped(to: open.constancy) }
+            if let open { portsWithSameResult = portsWithSameResult.clamped(to: open.portsWithSameResult) }
             found.append(open ?? unsplit)
         }
         walk.choice = nil
-        return (Self.distinct(found), constancy)
+        return (Self.distinct(found), portsWithSameResult)
     }
 
     /// What is open for those whom no rule names; `nil` where nothing is for certain.
@@ -86,7 +84,7 @@ extension Evaluator {
             }
         }
         if found.count == 1 { found[0].condition = nil }
-        let order: [Verdict] = [.open, .unknown, .closed]
+        let order: [Decision.Verdict] = [.open, .unknown, .closed]
         return order.flatMap { verdict in found.filter { $0.verdict == verdict } }
     }
 

@@ -75,19 +75,19 @@ public final class Evaluator {
     ///
     /// - Parameter packet: the packet that opens it.
     public func decide(_ packet: Packet) -> Decision {
-        walk.constancy = 0 ... .max
+        walk.portsWithSameResult = 0 ... .max
         if let doubt = rules.doubts.first { return undecided(packet, doubt) }
         if let omission = rules.omissions.first { return undecided(packet, omission.reason) }
         let entrance = entrance(packet.inInterface)
         if let program = entrance?.program { return undecided(packet, program) }
         if rules.family == .ipv6, entrance?.refusesIPv6 == true {
-            var course = Course(packet: packet)
-            course.stop("\(entrance?.name ?? "the interface") takes no IPv6")
-            return Decision([course], rules: rules, constancy: walk.constancy)
+            var path = PacketPath(packet: packet)
+            path.stop("\(entrance?.name ?? "the interface") takes no IPv6")
+            return Decision([path], rules: rules, portsWithSameResult: walk.portsWithSameResult)
         }
-        let courses = arrive(packet).map { finish($0, opening: packet) }
+        let paths = arrive(packet).map { finish($0, opening: packet) }
         if walk.budget <= 0 { return undecided(packet, "there are too many rules to walk through in time") }
-        return merge(courses, packet)
+        return merge(paths, packet)
     }
 
     // MARK: What holds for an interface
@@ -113,32 +113,34 @@ public final class Evaluator {
 
     // MARK: The opening packet
 
-    private func arrive(_ packet: Packet) -> [Course] {
-        var courses = [Course(packet: packet)]
+    private func arrive(_ packet: Packet) -> [PacketPath] {
+        var paths = [PacketPath(packet: packet)]
         for entry in entries[.prerouting] ?? [] {
-            courses = courses.flatMap { course -> [Course] in
-                if course.isOver { return [course] }
-                if !entry.base.translates { return [filtered(course, entry, decides: false)] }
-                return course.isTranslated ? [course] : translated(course, entry)
+            paths = paths.flatMap { path -> [PacketPath] in
+                if path.isOver { return [path] }
+                if !entry.base.translates { return [filtered(path, entry, decides: false)] }
+                return path.isTranslated ? [path] : translated(path, entry)
             }
             // So many ways are no knowledge; the first says so.
-            if courses.count > 32 { courses = [Course(packet: packet, isWild: true, decider: courses[0].doubt)] }
+            if paths.count > 32 {
+                paths = [PacketPath(packet: packet, isIndeterminate: true, decidingRule: paths[0].uncertainRule)]
+            }
         }
-        return courses
+        return paths
     }
 
-    /// Runs a course's packet through a chain that lets pass or drops.
+    /// Runs a path's packet through a chain that lets pass or drops.
     ///
     /// - Parameter decides: whether the chain's decision is the one to tell.
-    func filtered(_ course: Course, _ entry: Entry, decides: Bool, packet other: Packet? = nil) -> Course {
-        var course = course
-        var packet = other ?? course.packet
+    func filtered(_ path: PacketPath, _ entry: Entry, decides: Bool, packet other: Packet? = nil) -> PacketPath {
+        var path = path
+        var packet = other ?? path.packet
         if entry.base.priority <= Self.trackingPriority, entry.base.hook == .prerouting || entry.base.hook == .output {
             packet.states = .invalid
             packet.possibleStates = .invalid
         }
         let outcomes = walk.outcomes(table: entry.table, chain: entry.chain, base: entry.base, packet: packet)
-        guard let last = outcomes.last else { return course }
+        guard let last = outcomes.last else { return path }
         var passes = false
         var stops = false
         for outcome in outcomes {
@@ -146,46 +148,48 @@ public final class Evaluator {
             case .accept: passes = true
             case .drop: stops = true
             default:
-                course.isWild = true
-                course.decider = outcome.site.rule >= 0 ? outcome.site : outcome.doubt ?? outcome.site
-                return course
+                path.isIndeterminate = true
+                path.decidingRule =
+                    outcome.location.rule >= 0 ? outcome.location : outcome.uncertainRule ?? outcome.location
+                return path
             }
         }
         if passes, stops {
             let odd = outcomes.first { $0.kind != last.kind }
-            course.doubt = course.doubt ?? odd?.doubt ?? last.doubt
+            path.uncertainRule = path.uncertainRule ?? odd?.uncertainRule ?? last.uncertainRule
         } else if stops {
-            course.isStopped = true
-            course.decider = last.site
+            path.isStopped = true
+            path.decidingRule = last.location
         } else if decides {
             // A rule tells more than a policy, and the filter table more than those around it.
-            let known = course.decider?.rule ?? -1
-            if last.site.rule >= 0 || known < 0 && entry.base.priority <= 0 { course.decider = last.site }
+            let known = path.decidingRule?.rule ?? -1
+            if last.location.rule >= 0 || known < 0 && entry.base.priority <= 0 { path.decidingRule = last.location }
         }
-        return course
+        return path
     }
 
-    /// Runs a course's packet through a chain that translates its destination.
-    private func translated(_ course: Course, _ entry: Entry) -> [Course] {
+    /// Runs a path's packet through a chain that translates its destination.
+    private func translated(_ path: PacketPath, _ entry: Entry) -> [PacketPath] {
         let outcomes = walk.outcomes(
-            table: entry.table, chain: entry.chain, base: entry.base, packet: course.packet)
+            table: entry.table, chain: entry.chain, base: entry.base, packet: path.packet)
         return outcomes.map { outcome in
-            var next = course
-            if outcomes.count > 1 { next.split = course.split ?? outcome.doubt ?? outcomes[0].doubt }
+            var next = path
+            if outcomes.count > 1 { next.split = path.split ?? outcome.uncertainRule ?? outcomes[0].uncertainRule }
             switch outcome.kind {
             case .accept: break
             case .drop:
                 next.isStopped = true
-                next.decider = outcome.site
+                next.decidingRule = outcome.location
             case .translateDestination(let addresses, let ports):
-                next.translate(to: addresses, ports: ports, by: outcome.site)
+                next.translate(to: addresses, ports: ports, by: outcome.location)
                 next.packet.isLocal = network.local(rules.family).holds(next.packet.destination)
             case .redirect(let ports):
-                next.translate(to: addressesBehind(course.packet), ports: ports, by: outcome.site)
+                next.translate(to: addressesBehind(path.packet), ports: ports, by: outcome.location)
                 next.packet.isLocal = .yes
             default:
-                next.isWild = true
-                next.decider = outcome.site.rule >= 0 ? outcome.site : outcome.doubt ?? outcome.site
+                next.isIndeterminate = true
+                next.decidingRule =
+                    outcome.location.rule >= 0 ? outcome.location : outcome.uncertainRule ?? outcome.location
             }
             return next
         }
@@ -206,96 +210,96 @@ public final class Evaluator {
         return own.isEmpty ? .all(rules.family) : AddressSet(own.map { $0.address.number...$0.address.number })
     }
 
-    /// Takes a course from the routing decision to its end, and the connection's other packets after it.
-    private func finish(_ start: Course, opening: Packet) -> Course {
-        var course = start
-        if course.isOver { return course }
-        let entrance = entrance(course.packet.inInterface)
-        let loopback = HostNetwork.loopback(rules.family).holds(course.packet.destination)
+    /// Takes a path from the routing decision to its end, and the connection's other packets after it.
+    private func finish(_ start: PacketPath, opening: Packet) -> PacketPath {
+        var path = start
+        if path.isOver { return path }
+        let entrance = entrance(path.packet.inInterface)
+        let loopback = HostNetwork.loopback(rules.family).holds(path.packet.destination)
         // IPv6 looks at this before the rules, so that a translated packet gets there (`ip6_rcv_core`).
-        let isTooLate = rules.family == .ipv6 && course.isTranslated
+        let isTooLate = rules.family == .ipv6 && path.isTranslated
         if loopback == .yes, entrance?.routesLoopback != true, !isTooLate,
-            course.packet.inInterface != InterfaceName("lo")
+            path.packet.inInterface != InterfaceName("lo")
         {
-            course.stop("the kernel drops what comes for a loopback address from outside")
-            return course
+            path.stop("the kernel drops what comes for a loopback address from outside")
+            return path
         }
         if let reason = network.policyRouting[rules.family] {
-            return undirected(course, entrance, reason)
+            return undirected(path, entrance, reason)
         }
-        switch course.packet.isLocal {
+        switch path.packet.isLocal {
         case .maybe:
-            course.isWild = true
-            course.note = "whether the destination is the host itself is not known"
+            path.isIndeterminate = true
+            path.note = "whether the destination is the host itself is not known"
         case .yes:
-            course = pass(.input, course)
+            path = pass(.input, path)
         case .no:
-            let name = network.interface(towards: course.packet.destination, family: rules.family)
-            course = forward(course, entrance, to: name.map { InterfaceName($0) } ?? course.packet.likelyExit)
+            let name = network.interface(towards: path.packet.destination, family: rules.family)
+            path = forward(path, entrance, to: name.map { InterfaceName($0) } ?? path.packet.likelyExit)
         }
-        return course.isOver ? course : established(course, opening: opening)
+        return path.isOver ? path : established(path, opening: opening)
     }
 
-    private func forward(_ start: Course, _ entrance: Entrance?, to exit: InterfaceName?) -> Course {
-        var course = start
+    private func forward(_ start: PacketPath, _ entrance: Entrance?, to exit: InterfaceName?) -> PacketPath {
+        var path = start
         if let entrance, !entrance.forwards {
-            course.stop("the host does not forward what comes in by \(entrance.name)")
-            return course
+            path.stop("the host does not forward what comes in by \(entrance.name)")
+            return path
         }
-        course.packet.outInterface = exit
-        course = pass(.postrouting, pass(.forward, course))
-        if !course.isOver, let program = self.entrance(exit)?.program {
-            course.isWild = true
-            course.note = program
+        path.packet.outInterface = exit
+        path = pass(.postrouting, pass(.forward, path))
+        if !path.isOver, let program = self.entrance(exit)?.program {
+            path.isIndeterminate = true
+            path.note = program
         }
-        return course
+        return path
     }
 
     /// Where it is not known which way the kernel takes, only what is stopped on each of them is certain.
-    private func undirected(_ start: Course, _ entrance: Entrance?, _ reason: String) -> Course {
-        var course = start
-        var ways = [pass(.input, course)]
-        if course.packet.isLocal != .yes || !network.localComesFirst {
-            ways.append(forward(course, entrance, to: nil))
+    private func undirected(_ start: PacketPath, _ entrance: Entrance?, _ reason: String) -> PacketPath {
+        var path = start
+        var ways = [pass(.input, path)]
+        if path.packet.isLocal != .yes || !network.localComesFirst {
+            ways.append(forward(path, entrance, to: nil))
         }
         if let last = ways.last, ways.allSatisfy(\.isStopped) { return last }
-        course.isWild = true
-        course.note = reason
-        return course
+        path.isIndeterminate = true
+        path.note = reason
+        return path
     }
 
     /// Runs the opening packet through a hook behind the routing decision.
-    private func pass(_ hook: Chain.Hook, _ start: Course) -> Course {
-        var course = start
-        for entry in entries[hook] ?? [] where !course.isOver {
+    private func pass(_ hook: Chain.Hook, _ start: PacketPath) -> PacketPath {
+        var path = start
+        for entry in entries[hook] ?? [] where !path.isOver {
             if !entry.base.translates {
-                var packet = course.packet
+                var packet = path.packet
                 // From here on the kernel no longer says where the packet came in.
                 if hook == .postrouting { packet.inInterface = nil }
-                course = filtered(course, entry, decides: hook != .postrouting, packet: packet)
-            } else if course.sourceTranslated == .no {
-                var packet = course.packet
+                path = filtered(path, entry, decides: hook != .postrouting, packet: packet)
+            } else if path.sourceTranslated == .no {
+                var packet = path.packet
                 if hook == .postrouting { packet.inInterface = nil }
                 let outcomes = walk.outcomes(
                     table: entry.table, chain: entry.chain, base: entry.base, packet: packet)
                 let translations = outcomes.filter { $0.kind == .translateSource }
                 if translations.count == outcomes.count {
-                    course.sourceTranslated = .yes
+                    path.sourceTranslated = .yes
                 } else if !translations.isEmpty {
-                    course.sourceTranslated = .maybe
+                    path.sourceTranslated = .maybe
                 }
-                if course.sourceTranslated == .yes { course.packet.states.insert(.sourceTranslated) }
-                if course.sourceTranslated != .no { course.packet.possibleStates.insert(.sourceTranslated) }
+                if path.sourceTranslated == .yes { path.packet.states.insert(.sourceTranslated) }
+                if path.sourceTranslated != .no { path.packet.possibleStates.insert(.sourceTranslated) }
                 for outcome in outcomes where outcome.kind != .translateSource && outcome.kind != .accept {
-                    course.decider = outcome.doubt ?? outcome.site
+                    path.decidingRule = outcome.uncertainRule ?? outcome.location
                     if outcome.kind == .drop, outcomes.count == 1 {
-                        course.isStopped = true
+                        path.isStopped = true
                     } else {
-                        course.isWild = true
+                        path.isIndeterminate = true
                     }
                 }
             }
         }
-        return course
+        return path
     }
 }

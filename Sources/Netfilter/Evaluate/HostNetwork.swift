@@ -26,7 +26,7 @@ public struct HostNetwork: Sendable {
     public var vpnInterface: String
     /// The interface towards the container.
     public var containerInterface: String
-    /// The interfaces that face the owner's network. More are taken from the rules and from ``Topology/lanInterfacePatterns``.
+    /// The interfaces that face the owner's network. More are taken from the rules and from ``FirewallPlan/lanInterfacePatterns``.
     public var lanInterfaces: [String]
     /// Whether the kernel forwards IPv4 that comes in by an interface of which ``settings`` says nothing.
     public var forwards = true
@@ -62,19 +62,19 @@ public struct HostNetwork: Sendable {
         self.lanInterfaces = lanInterfaces
     }
 
-    /// What a topology alone tells: enough for a rule set that came without its host.
-    public init(_ topology: Topology) {
+    /// What a plan alone tells: enough for a rule set that came without its host.
+    public init(_ plan: FirewallPlan) {
         let own = [
-            (topology.vpnInterface, topology.hostVPNAddress),
-            (topology.containerInterface, topology.hostContainerAddress),
+            (plan.vpnInterface, plan.hostVPNAddress),
+            (plan.containerInterface, plan.hostContainerAddress),
         ]
         addresses = own.compactMap { name, text in IPAddress(text).map { NetworkInterface(name: name, address: $0) } }
         routes = [
-            topology.vpnNetwork.map { Route(destination: $0, interface: topology.vpnInterface) },
-            topology.containerNetwork.map { Route(destination: $0, interface: topology.containerInterface) },
+            plan.vpnNetwork.map { Route(destination: $0, interface: plan.vpnInterface) },
+            plan.containerNetwork.map { Route(destination: $0, interface: plan.containerInterface) },
         ].compactMap { $0 }
-        vpnInterface = topology.vpnInterface
-        containerInterface = topology.containerInterface
+        vpnInterface = plan.vpnInterface
+        containerInterface = plan.containerInterface
         lanInterfaces = []
         assumptions = [
             "the rules came without their host: forwarding is taken to be on for every interface, loopback addresses out of "

@@ -1,5 +1,3 @@
-public import Core
-
 /// An owner's additions to the firewall: one file of `firewall.d`, read at each apply and never written.
 ///
 /// The files are named `NAME.ipv4` or `NAME.ipv6` and merged in the order of their names. Each is a piece of input for
@@ -40,17 +38,17 @@ public struct CustomRules: Hashable, Sendable {
     ///   - text: its content.
     ///   - family: the rule set that its name says it belongs to.
     ///   - name: its name, for messages.
-    /// - Throws: `badData` with the line that is not allowed.
-    public init(_ text: String, family: RuleSet.Family, name: String) throws(ScoutError) {
+    /// - Throws: `RuleError` (`malformed`) with the line that is not allowed.
+    public init(_ text: String, family: RuleSet.Family, name: String) throws(RuleError) {
         var table: String?
         var lines: [Line] = []
         var chains: [String: Set<String>] = [:]
         for (number, raw) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
             let words = raw.split { $0 == " " || $0 == "\t" || $0 == "\r" }
             guard let first = words.first, !first.hasPrefix("#") else { continue }
-            func refuse(_ why: String) -> ScoutError {
-                ScoutError(
-                    .badData, "\(name), line \(number + 1): \(why)",
+            func refuse(_ why: String) -> RuleError {
+                RuleError(
+                    .malformed, "\(name), line \(number + 1): \(why)",
                     hint: "rules go into CUSTOM_INPUT and its like, or into chains that the file declares")
             }
             if first.hasPrefix("*") {

@@ -1,11 +1,9 @@
-public import Core
-
 /// Writes the firewall of the document, as input of one `iptables-restore` and one `ip6tables-restore`.
 ///
-/// The policy: nothing comes in from the owner's network, nor over IPv6. From the VPN the topology's ports are forwarded to
+/// The policy: nothing comes in from the owner's network, nor over IPv6. From the VPN the plan's ports are forwarded to
 /// the container, and the host's own sshd is reachable while host control is on. With LAN access on, both hold for the
 /// owner's network too. Nothing reaches the container by routing: only what a forward translated is let through. The
-/// container reaches the internet and the VPN. The text depends on the topology, the switches and the owner's own
+/// container reaches the internet and the VPN. The text depends on the plan, the switches and the owner's own
 /// rules alone, so that applying it twice changes nothing; each table is replaced whole, in one transaction.
 ///
 /// The stock script's faults are avoided: rules are never inserted twice, interfaces are named by pattern, and there is no
@@ -14,7 +12,7 @@ public import Core
 /// Owner's rules come from ``CustomRules`` and live in chains of their own, `CUSTOM_…`, which are asked before ours.
 public struct RuleGenerator: Sendable {
     /// The addresses, interfaces and ports.
-    public var topology: Topology
+    public var plan: FirewallPlan
     /// Whether the owner's network reaches what the VPN does.
     public var lanIsEnabled: Bool
     /// Whether the host's own sshd is reachable.
@@ -23,12 +21,12 @@ public struct RuleGenerator: Sendable {
     public var customRules: [CustomRules]
 
     /// - Parameters:
-    ///   - topology: the addresses, interfaces and ports.
+    ///   - plan: the addresses, interfaces and ports.
     ///   - lanIsEnabled: the owner's switch for the local network.
     ///   - controlIsEnabled: the owner's switch for the host itself.
     ///   - customRules: the owner's additions.
-    public init(topology: Topology, lanIsEnabled: Bool, controlIsEnabled: Bool, customRules: [CustomRules] = []) {
-        self.topology = topology
+    public init(plan: FirewallPlan, lanIsEnabled: Bool, controlIsEnabled: Bool, customRules: [CustomRules] = []) {
+        self.plan = plan
         self.lanIsEnabled = lanIsEnabled
         self.controlIsEnabled = controlIsEnabled
         self.customRules = customRules
@@ -36,7 +34,7 @@ public struct RuleGenerator: Sendable {
 
     /// Where forwarded connections may come from.
     private var entrances: [String] {
-        [topology.vpnInterface] + (lanIsEnabled ? topology.lanInterfacePatterns : [])
+        [plan.vpnInterface] + (lanIsEnabled ? plan.lanInterfacePatterns : [])
     }
 
     /// Whether the owner's rules may let connections through to the container; what it answers must pass then.
@@ -57,13 +55,13 @@ public struct RuleGenerator: Sendable {
 
     /// Input of `ip6tables-restore`: no way in, and no forwarding; the host itself may use IPv6, on its network cards.
     public var ipv6: String {
-        let inner = [topology.containerInterface, topology.vpnInterface].filter { $0 != "lo" }
+        let inner = [plan.containerInterface, plan.vpnInterface].filter { $0 != "lo" }
         return table(
             "filter", .ipv6, chains: ["INPUT": "DROP", "FORWARD": "DROP", "OUTPUT": "ACCEPT"], own: [],
             rules: ["-A INPUT -i lo -j ACCEPT"]
                 // Whatever the interface of container or VPN is called: no router is there.
                 + inner.map { "-A INPUT -i \($0) -p ipv6-icmp -m icmp6 --icmpv6-type 134 -j DROP" }
-                + topology.uplinkInterfacePatterns.flatMap { [Self.answers("INPUT -i \($0)")] + neighbourDiscovery($0) }
+                + plan.uplinkInterfacePatterns.flatMap { [Self.answers("INPUT -i \($0)")] + neighbourDiscovery($0) }
                 + ["-A INPUT -j CUSTOM_INPUT", Self.end("INPUT"), "-A FORWARD -j CUSTOM_FORWARD", Self.unseen])
     }
 
@@ -76,14 +74,14 @@ public struct RuleGenerator: Sendable {
     }
 
     private var natRules: [String] {
-        let container = topology.containerAddress
+        let container = plan.containerAddress
         return ["-A PREROUTING -j CUSTOM_PREROUTING"]
             + entrances.map { "-A PREROUTING -i \($0) -j CONTAINER_INCOMING" }
-            + topology.forwardedPorts.map {
+            + plan.forwardedPorts.map {
                 "-A CONTAINER_INCOMING -p tcp -m tcp --dport \($0) -j DNAT --to-destination \(container):\($0)"
             }
             + ["-A CONTAINER_INCOMING -j RETURN", "-A POSTROUTING -j CUSTOM_POSTROUTING"]
-            + ["-A POSTROUTING -s \(container)/32 ! -o \(topology.containerInterface) -j MASQUERADE"]
+            + ["-A POSTROUTING -s \(container)/32 ! -o \(plan.containerInterface) -j MASQUERADE"]
     }
 
     // MARK: Established connections
@@ -113,8 +111,8 @@ public struct RuleGenerator: Sendable {
     }
 
     private var inputRules: [String] {
-        let inner = topology.containerInterface
-        let outside = [topology.vpnInterface] + topology.uplinkInterfacePatterns
+        let inner = plan.containerInterface
+        let outside = [plan.vpnInterface] + plan.uplinkInterfacePatterns
         var rules = ["-A INPUT -i lo -j ACCEPT"] + Self.strays("INPUT")
         rules += ([inner] + outside).map { Self.answers("INPUT -i \($0)") }
         rules += ["-A INPUT -j CUSTOM_INPUT"]
@@ -127,15 +125,15 @@ public struct RuleGenerator: Sendable {
         rules += [Self.end("INPUT")]
         if controlIsEnabled {
             rules += entrances.map {
-                "-A HOST_INCOMING -i \($0) -p tcp -m tcp --dport \(topology.hostControlPort) -j ACCEPT"
+                "-A HOST_INCOMING -i \($0) -p tcp -m tcp --dport \(plan.hostControlPort) -j ACCEPT"
             }
         }
         return rules + ["-A HOST_INCOMING -j RETURN"]
     }
 
     private var forwardRules: [String] {
-        let (container, inner) = (topology.containerAddress, topology.containerInterface)
-        let outside = [topology.vpnInterface] + topology.uplinkInterfacePatterns
+        let (container, inner) = (plan.containerAddress, plan.containerInterface)
+        let outside = [plan.vpnInterface] + plan.uplinkInterfacePatterns
         var rules = Self.strays("FORWARD")
         rules += outside.map { Self.answers("FORWARD -i \($0)") }
         rules += (ownRulesForward ? [""] : entrances.map { " -o \($0)" }).map {
@@ -159,12 +157,12 @@ public struct RuleGenerator: Sendable {
         let closed =
             switch (lanIsEnabled, controlIsEnabled) {
             case (true, true): [String]()
-            case (false, true): topology.lanInterfacePatterns.map { "-o \($0)" }
+            case (false, true): plan.lanInterfacePatterns.map { "-o \($0)" }
             case (_, false): ["! -o lo"]
             }
         return [Self.unseen]
             + closed.map {
-                "-A OUTPUT \($0) -p tcp -m tcp --sport \(topology.hostControlPort) -m conntrack --ctstate ESTABLISHED "
+                "-A OUTPUT \($0) -p tcp -m tcp --sport \(plan.hostControlPort) -m conntrack --ctstate ESTABLISHED "
                     + "--ctdir REPLY -j REJECT --reject-with tcp-reset"
             }
     }
@@ -186,10 +184,4 @@ public struct RuleGenerator: Sendable {
         lines += rules + custom.compactMap { $0.rule } + ["COMMIT", ""]
         return lines.joined(separator: "\n")
     }
-}
-
-extension Topology {
-    /// The cards by which the host itself reaches its network and the VPN's server, by pattern: those of the LAN, and others
-    /// whose network is not the owner's, as of a telephone. What comes in by others is not answered.
-    var uplinkInterfacePatterns: [String] { lanInterfacePatterns + ["usb+", "ww+", "ppp+", "br+", "bond+"] }
 }

@@ -1,5 +1,3 @@
-import Core
-
 /// What a listing tells of how the kernel treats packets beside its rules.
 extension RuleListing {
     /// Fills in what the kernel was told about interfaces and routing, and what has to be assumed for want of a word.

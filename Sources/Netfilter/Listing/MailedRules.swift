@@ -23,15 +23,15 @@ struct MailedRules {
 
     /// Reads a mail.
     ///
-    /// - Throws: `badData` where it holds no rules, or in a form that can't be read.
-    init(_ text: [UInt8]) throws(ScoutError) {
+    /// - Throws: `RuleError` (`malformed`) where it holds no rules, or in a form that can't be read.
+    init(_ text: [UInt8]) throws(RuleError) {
         for line in try MailedText.lines(text) { try read(line) }
         endBlock()
         if let json { end(json) }
         assign()
     }
 
-    private mutating func read(_ line: ArraySlice<UInt8>) throws(ScoutError) {
+    private mutating func read(_ line: ArraySlice<UInt8>) throws(RuleError) {
         if var open = json {
             json = nil
             let rest = open.append(line)
@@ -72,7 +72,7 @@ struct MailedRules {
     }
 
     /// A line that is in no listing: a greeting, a comment, a prompt, or the sign of a form that is not read.
-    private mutating func examine(_ text: String) throws(ScoutError) {
+    private mutating func examine(_ text: String) throws(RuleError) {
         let words = text.split(separator: " ")
         guard let first = words.first else { return }
         switch first {

@@ -1,5 +1,3 @@
-import Core
-
 /// The lines of a text as they were before a mail program, an editor or a shell's window passed them on.
 ///
 /// Undone is what leaves no doubt about what stood there: byte order marks, UTF-16, CRLF, `>` before quoted lines, spaces
@@ -9,12 +7,12 @@ enum MailedText {
     static let hint = "send what this prints, as plain text: iptables-save -c; ip6tables-save -c; nft -j list ruleset"
     private static let maximumLines = 1 << 20
 
-    static func refusal(_ what: String) -> ScoutError { ScoutError(.badData, what, hint: hint) }
+    static func refusal(_ what: String) -> RuleError { RuleError(.malformed, what, hint: hint) }
 
     /// Splits a text into lines.
     ///
-    /// - Throws: `badData` where it is no text, or encoded in a way that hides the rules.
-    static func lines(_ bytes: [UInt8]) throws(ScoutError) -> [ArraySlice<UInt8>] {
+    /// - Throws: `RuleError` (`malformed`) where it is no text, or encoded in a way that hides the rules.
+    static func lines(_ bytes: [UInt8]) throws(RuleError) -> [ArraySlice<UInt8>] {
         let text = spaced(try decoded(bytes))
         if text.contains(0) { throw refusal("the file is no text") }
         let lines = text.split(omittingEmptySubsequences: false) { $0 == 10 || $0 == 13 }
@@ -22,7 +20,7 @@ enum MailedText {
         return lines.map { unquoted($0) }
     }
 
-    private static func decoded(_ bytes: [UInt8]) throws(ScoutError) -> [UInt8] {
+    private static func decoded(_ bytes: [UInt8]) throws(RuleError) -> [UInt8] {
         switch bytes.prefix(2) {
         case [0xff, 0xfe], [0xfe, 0xff]:
             guard bytes.count.isMultiple(of: 2), Array(bytes.prefix(4)) != [0xff, 0xfe, 0, 0] else {

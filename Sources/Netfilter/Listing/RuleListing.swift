@@ -27,10 +27,10 @@ public struct RuleListing: Sendable {
     /// Reads a listing.
     ///
     /// - Parameter text: what the host printed, part by part, or an owner's saved rules.
-    /// - Throws: `badData` where it holds no rules; `refused` where the host did not let its rules be read.
-    public init(_ text: [UInt8]) throws(ScoutError) {
+    /// - Throws: `RuleError`: `malformed` where it holds no rules; `notPermitted` where the host did not let its rules be read.
+    public init(_ text: [UInt8]) throws(RuleError) {
         guard text.count <= ListingLimits.bytes else {
-            throw ScoutError(.badData, "the listing is longer than \(ListingLimits.bytes >> 20) MiB")
+            throw RuleError(.malformed, "the listing is longer than \(ListingLimits.bytes >> 20) MiB")
         }
         let mail = Self.isOurs(text) ? nil : try MailedRules(text)
         parts = mail?.parts ?? Self.parts(text)
@@ -42,8 +42,8 @@ public struct RuleListing: Sendable {
         }
         if let refusal = refusal?.value {
             let words = String(decoding: refusal.bytes, as: UTF8.self).split(separator: "\n").first ?? "no word"
-            throw ScoutError(
-                .refused, "the host's rules can't be read: \(words)", hint: "only root may read them, on the host")
+            throw RuleError(
+                .notPermitted, "the host's rules can't be read: \(words)", hint: "only root may read them, on the host")
         }
         var native: (ipv4: RuleSet, ipv6: RuleSet)?
         if isNFTAtHand, let part = parts["nft"] {
@@ -51,8 +51,8 @@ public struct RuleListing: Sendable {
                 part.bytes, bytecode: parts["bytecode"]?.bytes ?? [], isWhole: tellsOfHost)
         }
         guard let ipv4 = Self.rules("iptables", .ipv4, parts, native: native?.ipv4) else {
-            throw ScoutError(
-                .badData, "there are no rules in the listing",
+            throw RuleError(
+                .malformed, "there are no rules in the listing",
                 hint: MailedText.hint)
         }
         var rules = HostRules(ipv4: ipv4, ipv6: Self.rules("ip6tables", .ipv6, parts, native: native?.ipv6))
@@ -153,14 +153,14 @@ public struct RuleListing: Sendable {
 
     /// What the listing tells of the host beside its rules.
     ///
-    /// - Parameter topology: stands in for what is down, and names the interfaces.
-    public func network(_ topology: Topology) -> HostNetwork {
-        var network = HostNetwork(topology)
+    /// - Parameter plan: stands in for what is down, and names the interfaces.
+    public func network(_ plan: FirewallPlan) -> HostNetwork {
+        var network = HostNetwork(plan)
         let own = addresses
-        if !own.isEmpty { network.addresses = own + HostNetwork(topology).addresses.filter { !own.contains($0) } }
+        if !own.isEmpty { network.addresses = own + HostNetwork(plan).addresses.filter { !own.contains($0) } }
         // Where the VPN or the container is down its route is gone, but the question is what the rules say once it is up.
-        network.routes = routes + HostNetwork(topology).routes.filter { !routes.contains($0) }
-        let inner: Set<String> = [topology.vpnInterface, topology.containerInterface, "lo"]
+        network.routes = routes + HostNetwork(plan).routes.filter { !routes.contains($0) }
+        let inner: Set<String> = [plan.vpnInterface, plan.containerInterface, "lo"]
         network.lanInterfaces = lines("links").compactMap(\.first).map(String.init).filter { !inner.contains($0) }
         describe(&network)
         return network

@@ -8,7 +8,7 @@ enum IPTablesWords {
     static let tables = Set(Chain.Base.priorities.keys)
 
     /// Whether iptables means the same by a chain: its own ones have a fixed place, all others have none.
-    static func say(_ chain: Chain, of table: String) -> Bool {
+    static func canExpress(_ chain: Chain, of table: String) -> Bool {
         let own = Chain.Base(ofIPTables: table, chain: chain.name)
         return own?.hook == chain.base?.hook && own?.priority == chain.base?.priority
             && own?.translates == chain.base?.translates
@@ -17,18 +17,18 @@ enum IPTablesWords {
     /// Whether iptables would write a rule so.
     ///
     /// - Parameter statements: as libnftables-json(5) has them.
-    static func say(_ statements: [JSONValue]) -> Bool {
+    static func canExpress(_ statements: [JSONValue]) -> Bool {
         statements.allSatisfy { statement in
             guard let (name, content) = statement.single else { return false }
             switch name {
             case "counter", "accept", "drop", "return", "jump", "goto", "xt", "limit", "log", "comment": return true
-            case "match": return say(match: content)
+            case "match": return canExpress(match: content)
             default: return false
             }
         }
     }
 
-    private static func say(match: JSONValue) -> Bool {
+    private static func canExpress(match: JSONValue) -> Bool {
         guard let left = match["left"], let right = match["right"], let (kind, detail) = left.single else {
             return false
         }

@@ -117,13 +117,13 @@ private struct NFTParser {
             return rules.doubt("table \(name.prefix(40)) stands twice in the listing")
         }
         tables[key(content, name)] = number
-        rules.tables.append(Table(name: name))
+        rules.tables.append(FilterTable(name: name))
         let isNamedSo = content["family"]?.string != "inet" && IPTablesWords.tables.contains(name)
         if isNamedSo { rules.tables[number].origin = .iptables }
         guard let flags = content["flags"].map({ $0.array ?? [$0] })?.map(\.string) else { return }
         if flags.contains("dormant") {
             dormant.insert(number)
-            misstates(number)
+            markNotExpressible(number)
         } else if !flags.allSatisfy({ ["owner", "persist"].contains($0) }) {
             // nft 1.0.6 puts any piece of its memory there.
             rules.doubt("table \(name) may be asleep: its flags can't be read")
@@ -131,8 +131,8 @@ private struct NFTParser {
     }
 
     /// Notes that a table holds what iptables-nft-save can't say.
-    private mutating func misstates(_ table: Int) {
-        if rules.tables[table].origin == .iptables { rules.tables[table].origin = .misstated }
+    private mutating func markNotExpressible(_ table: Int) {
+        if rules.tables[table].origin == .iptables { rules.tables[table].origin = .notExpressibleByIPTables }
     }
 
     private mutating func addChain(_ content: JSONValue) {
@@ -160,7 +160,7 @@ private struct NFTParser {
             let drops: Bool? = ["accept": false, "drop": true][content["policy"]?.string ?? "accept"]
             chain.base = Chain.Base(hook: hook, priority: Int(priority), translates: type == "nat", drops: drops)
         }
-        if !IPTablesWords.say(chain, of: rules.tables[table].name) { misstates(table) }
+        if !IPTablesWords.canExpress(chain, of: rules.tables[table].name) { markNotExpressible(table) }
         // The kernel does not enter a table that sleeps.
         if dormant.contains(table) { chain.base = nil }
         rules.tables[table].index[name] = rules.tables[table].chains.count
@@ -184,8 +184,8 @@ private struct NFTParser {
         if let (name, isGoto) = reader.jump {
             rule.target = rules.tables[table].index[name].map { isGoto ? .goTo($0) : .jump($0) } ?? .notUnderstood
         }
-        rule.isMisstated = !IPTablesWords.say(statements)
-        if rule.isMisstated { misstates(table) }
+        rule.notExpressibleByIPTables = !IPTablesWords.canExpress(statements)
+        if rule.notExpressibleByIPTables { markNotExpressible(table) }
         rules.tables[table].chains[chain].rules.append(rule)
     }
     /// Which packets a rule of this family's tables can match, whatever it shows.

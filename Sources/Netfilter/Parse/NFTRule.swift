@@ -1,9 +1,7 @@
-import Core
-
 /// Turns the statements of one nft rule into conditions and a target.
 struct NFTRule {
     private(set) var conditions: [Condition] = []
-    private(set) var target = Target.continues
+    private(set) var target = RuleTarget.continues
     private(set) var jump: (name: String, isGoto: Bool)?
     private(set) var packets: UInt64 = 0
     private(set) var bytes: UInt64 = 0
@@ -74,7 +72,7 @@ struct NFTRule {
         }
     }
 
-    private mutating func decide(_ target: Target) {
+    private mutating func decide(_ target: RuleTarget) {
         self.target = target
         isDecided = true
     }

@@ -6,7 +6,7 @@ import Core
 /// unknown option's value may look like a known option, and a condition read from it could hide the rule.
 struct RuleOptions {
     private(set) var conditions: [Condition] = []
-    private(set) var target = Target.continues
+    private(set) var target = RuleTarget.continues
     /// The name after `-j` or `-g`, where it is no target of the kernel's.
     private(set) var jump: (name: String, isGoto: Bool)?
 

@@ -44,7 +44,7 @@ extension RuleSet {
 /// The state of reading an `iptables-save` listing, line by line.
 private struct SaveParser {
     var rules: RuleSet
-    private var table: Table?
+    private var table: FilterTable?
     /// Jumps whose chains may be declared further down.
     private var jumps: [(chain: Int, rule: Int, name: String, isGoto: Bool)] = []
     private var chainCount = 0
@@ -120,13 +120,13 @@ private struct SaveParser {
             rules.doubt("table \(name) stands twice in one listing")
         }
         if !IPTablesWords.tables.contains(name) { rules.doubt("a table '\(name.prefix(40))' is not known") }
-        table = Table(name: name)
+        table = FilterTable(name: name)
     }
 
     private mutating func endTable() {
         guard var table else { return }
         for jump in jumps {
-            let target: Target
+            let target: RuleTarget
             if let chain = table.index[jump.name], table.chains[chain].base == nil {
                 target = jump.isGoto ? .goTo(chain) : .jump(chain)
             } else {

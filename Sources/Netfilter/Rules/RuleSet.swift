@@ -30,7 +30,7 @@ public struct RuleSet: Sendable {
     public internal(set) var doubts: [String] = []
     /// Rules that the listing itself says are in another one; ``merge(_:settling:)`` takes them from there.
     public internal(set) var omissions: Set<Omission> = []
-    var tables: [Table] = []
+    var tables: [FilterTable] = []
 
     init(family: Family) {
         self.family = family
@@ -55,12 +55,12 @@ public struct RuleSet: Sendable {
     /// Adds nft's own listing beside iptables-nft-save's: each table is taken from the one that says it right.
     mutating func merge(nft native: RuleSet) {
         let listed = Set(tables.map(\.name))
-        let wrong = Set(native.tables.filter { $0.origin == .misstated }.map(\.name)).union(
+        let wrong = Set(native.tables.filter { $0.origin == .notExpressibleByIPTables }.map(\.name)).union(
             omissions.compactMap { omission in
                 if case .nft(let table) = omission { table } else { nil }
             })
         var native = native
-        for number in native.tables.indices where native.tables[number].origin == .misstated {
+        for number in native.tables.indices where native.tables[number].origin == .notExpressibleByIPTables {
             guard let other = tables.first(where: { $0.name == native.tables[number].name }) else { continue }
             native.tables[number].adopt(other)
         }
@@ -71,14 +71,14 @@ public struct RuleSet: Sendable {
 }
 
 /// A table of chains that jump to each other.
-struct Table: Sendable {
+struct FilterTable: Sendable {
     /// Whose rules they are, as far as nft's listing tells.
     enum Origin {
         case other
         /// All of it is what iptables-nft writes, so that its own listing is good and easier to read.
         case iptables
         /// It has the name of one of iptables' tables, and holds what iptables-nft-save misstates or leaves out.
-        case misstated
+        case notExpressibleByIPTables
     }
 
     var name: String
@@ -92,12 +92,12 @@ struct Table: Sendable {
     }
 
     /// Takes the rules that iptables-nft-save says right from its listing of the same table, where they can be paired.
-    mutating func adopt(_ other: Table) {
+    mutating func adopt(_ other: FilterTable) {
         for chain in chains.indices {
             guard let twin = other.index[chains[chain].name].map({ other.chains[$0] }),
                 twin.rules.count == chains[chain].rules.count
             else { continue }
-            for number in twin.rules.indices where !chains[chain].rules[number].isMisstated {
+            for number in twin.rules.indices where !chains[chain].rules[number].notExpressibleByIPTables {
                 var rule = twin.rules[number]
                 switch rule.target {
                 case .jump(let to): rule.target = index[other.chains[to].name].map { .jump($0) } ?? .notUnderstood
@@ -180,9 +180,9 @@ struct Rule: Sendable {
     var packets: UInt64 = 0
     var bytes: UInt64 = 0
     var conditions: [Condition] = []
-    var target = Target.continues
+    var target = RuleTarget.continues
     /// Whether iptables-nft-save can't say it; known of rules that nft listed.
-    var isMisstated = false
+    var notExpressibleByIPTables = false
 
     /// The one protocol it can match; 0 is any.
     var onlyTransport: UInt8 {
@@ -260,7 +260,7 @@ struct Condition: Sendable {
 }
 
 /// What a rule does with a packet it matches.
-enum Target: Sendable {
+enum RuleTarget: Sendable {
     case accept
     case drop
     case reject

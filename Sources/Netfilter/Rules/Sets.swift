@@ -145,7 +145,7 @@ struct PortSet: Hashable, Sendable {
     }
 
     /// The ports around `port` for which the answer is the same.
-    func constancy(around port: UInt16) -> ClosedRange<UInt16> {
+    func portsWithSameResult(around port: UInt16) -> ClosedRange<UInt16> {
         let index = index(port)
         if index < ranges.count, ranges[index].contains(port) { return ranges[index] }
         let low = index > 0 ? ranges[index - 1].upperBound + 1 : 0

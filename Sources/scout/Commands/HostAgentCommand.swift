@@ -30,7 +30,7 @@ struct HostAgentCommand: AsyncParsableCommand {
         _ = try await firewall.report(source: .agent)
         let agent = HostAgent(socketPath: path) {
             Self.wait { () async throws(ScoutError) in
-                try await firewall.report(source: .agent).discreet(topology)
+                try await firewall.report(source: .agent).redacted(topology)
             }
         }
         let word = try PipeEnds(nonblocking: .write)

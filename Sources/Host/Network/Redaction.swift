@@ -7,15 +7,15 @@ extension ForwardsReport {
     /// addresses, and free text such as comments are replaced by `…`; so are targets of forwards in the owner's network.
     ///
     /// - Parameter topology: tells which networks are not the owner's.
-    public func discreet(_ topology: Topology) -> ForwardsReport {
+    public func redacted(_ topology: Topology) -> ForwardsReport {
         let open = [topology.vpnNetwork, topology.containerNetwork].compactMap { $0 }
         var report = self
         for index in report.forwards.indices {
-            report.forwards[index].to = Self.discreet(report.forwards[index].to, open)
-            report.forwards[index].reason = report.forwards[index].reason.map { Self.discreet($0, open) }
+            report.forwards[index].to = Self.redacted(report.forwards[index].to, open)
+            report.forwards[index].reason = report.forwards[index].reason.map { Self.redacted($0, open) }
         }
         for index in report.exposures.indices {
-            report.exposures[index].summary = Self.discreet(report.exposures[index].summary, open)
+            report.exposures[index].summary = Self.redacted(report.exposures[index].summary, open)
         }
         return report
     }
@@ -28,7 +28,7 @@ extension ForwardsReport {
         "--uid-owner", "--gid-owner", "--u32", "--bytecode", "--dns", "--host", "--domain",
     ]
 
-    private static func discreet(_ text: String, _ open: [CIDR]) -> String {
+    private static func redacted(_ text: String, _ open: [CIDR]) -> String {
         var words: [Substring] = []
         var isQuoted = false
         var hidesNext = false

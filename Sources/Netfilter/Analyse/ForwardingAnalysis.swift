@@ -1,5 +1,4 @@
-public import Core
-public import FoundationEssentials
+import Core
 
 /// The rules of a host, both families.
 public struct HostRules: Sendable {
@@ -17,12 +16,12 @@ public struct HostRules: Sendable {
     }
 }
 
-/// Asks a rule set everything that a ``ForwardsReport`` tells.
+/// Asks a rule set everything that ``ForwardingFindings`` tell.
 ///
 /// Not safe to share between threads.
-final class Survey {
+final class ForwardingAnalysis {
     let rules: HostRules
-    let topology: Topology
+    let plan: FirewallPlan
     let network: HostNetwork
     let evaluator: Evaluator
     /// The interfaces that face the owner's network, those that no rule tells apart together.
@@ -48,16 +47,16 @@ final class Survey {
     static let effort = 120_000_000
     static let transports = [TransportProtocol.tcp, TransportProtocol.udp]
 
-    init(_ rules: HostRules, topology: Topology, network: HostNetwork, effort: Int = Survey.effort) {
+    init(_ rules: HostRules, plan: FirewallPlan, network: HostNetwork, effort: Int = ForwardingAnalysis.effort) {
         self.rules = rules
-        self.topology = topology
+        self.plan = plan
         self.network = network
         evaluator = Evaluator(rules.ipv4, on: network, effort: effort)
-        container = IPAddress(topology.containerAddress).map { AddressSet($0) }
-        lanInterfaces = InterfaceGroup.lan(rules, topology, network)
+        container = IPAddress(plan.containerAddress).map { AddressSet($0) }
+        lanInterfaces = InterfaceGroup.lan(rules, plan, network)
         peers = Self.neighbours(by: network.vpnInterface, network)
         insiders = Self.neighbours(by: network.containerInterface, network)
-        let address = IPAddress(topology.hostVPNAddress)
+        let address = IPAddress(plan.hostVPNAddress)
         let vpn = InterfaceGroup(network.vpnInterface)
         vpnToHost = PortScan(
             evaluator, by: vpn, from: peers, to: address.map { AddressSet($0) } ?? .all(.ipv4), isLocal: .yes,
@@ -148,7 +147,7 @@ final class Survey {
     }
 
     /// The verdict of a forward, which is open only where it leads to the container.
-    func verdict(_ decision: Decision) -> Verdict {
+    func verdict(_ decision: Decision) -> Decision.Verdict {
         switch decision.verdict {
         case .open: reachesContainer(decision) ? .open : .closed
         case .closed: .closed
@@ -188,7 +187,8 @@ final class Survey {
                     guard case .translateDestination(container, _) = rule.target, hull.low > 0 || hull.high < .max,
                         (hull.low...max(hull.low, hull.high)).contains(port)
                     else { continue }
-                    return rules.ipv4.reference(Site(table: tableNumber, chain: chainNumber, rule: number)).description
+                    return rules.ipv4.reference(RuleLocation(table: tableNumber, chain: chainNumber, rule: number))
+                        .description
                 }
             }
         }
@@ -210,8 +210,8 @@ final class Survey {
         return found
     }
 
-    /// One row of the report.
-    func row(_ port: UInt16) -> ForwardsReport.Row {
+    /// What becomes of one port.
+    func forward(_ port: UInt16) -> ForwardingFindings.Forward {
         let vpn = vpnToHost.decision(port)
         let fromLAN = worst(lanToOwn, port)
         let lan = fromLAN.map { verdict($0.decision) } ?? .closed
@@ -220,7 +220,7 @@ final class Survey {
         let other = elsewhere.flatMap { verdict($0.decision) == .closed ? nil : $0 }
         let shown = other?.decision ?? (!vpn.isForwarded && lan != .closed ? fromLAN?.decision ?? vpn : vpn)
         let forward = shown.forward
-        let target = forward == nil ? topology.containerAddress : shown.address
+        let target = forward == nil ? plan.containerAddress : shown.address
         let ports = forward == nil ? nil : shown.ports
         var reason: String?
         if verdict(vpn) != .open {
@@ -231,20 +231,18 @@ final class Survey {
         }
         if let other, let place = other.scan.place {
             reason =
-                "at the host's address \(place): \(other.decision.reason); at \(topology.hostVPNAddress): \(reason ?? "")"
+                "at the host's address \(place): \(other.decision.reason); at \(plan.hostVPNAddress): \(reason ?? "")"
         }
-        var row = ForwardsReport.Row(
-            port: port, proto: "tcp", to: "\(target):\(ports.map { PortSet([$0]).text } ?? "\(port)")",
+        return ForwardingFindings.Forward(
+            port: port, to: "\(target):\(ports.map { PortSet([$0]).text } ?? "\(port)")",
             vpn: other.map { verdict($0.decision) } ?? verdict(vpn), lan: lan,
-            packets: forward?.packets ?? 0, bytes: forward?.bytes ?? 0, reason: reason)
-        row.vpnAddress = other?.scan.place
-        row.lanAddress = lan == .closed ? nil : fromLAN?.scan.place
-        return row
+            packets: forward?.packets ?? 0, bytes: forward?.bytes ?? 0, reason: reason,
+            vpnAddress: other?.scan.place, lanAddress: lan == .closed ? nil : fromLAN?.scan.place)
     }
 
-    /// The ports of the topology, and those that the rules forward to the container beside them.
+    /// The ports of the plan, and those that the rules forward to the container beside them.
     func ports() -> [UInt16] {
-        var found = Set(topology.forwardedPorts)
+        var found = Set(plan.forwardedPorts)
         for scan in [vpnToHost] + (vpnToOwn + lanToOwn).filter({ $0.proto == "tcp" }) {
             for range in scan.ports(where: { $0.isForwarded && verdict($0) == .open }) where range.count <= 256 {
                 found.formUnion(range)
@@ -252,35 +250,5 @@ final class Survey {
             if found.count > 1024 { break }
         }
         return found.sorted()
-    }
-}
-
-extension ForwardsReport {
-    /// Evaluates a host's rules.
-    ///
-    /// - Parameters:
-    ///   - rules: the rules.
-    ///   - topology: the ports and addresses that are meant.
-    ///   - network: what is known of the host; `nil` takes what the topology tells.
-    ///   - source: where the rules are from.
-    ///   - checkedAt: when they were true.
-    ///   - vpnIsUp: whether the link is up, where that is known.
-    public init(
-        evaluating rules: HostRules, topology: Topology, network: HostNetwork? = nil, source: Source, checkedAt: Date,
-        vpnIsUp: Bool? = nil
-    ) {
-        let survey = Survey(rules, topology: topology, network: network ?? HostNetwork(topology))
-        // What matters most first: it must be answered even where the rules are too many for the rest.
-        for port in topology.forwardedPorts { _ = survey.row(port) }
-        let control = survey.vpnToHost.decision(topology.hostControlPort)
-        let exposures = survey.exposures()
-        let forwards = survey.ports().map(survey.row)
-        let isControlled = control.verdict == .open ? control.isLocal : control.verdict == .unknown
-        self.init(
-            source: source, checkedAt: checkedAt,
-            vpn: VPN(up: vpnIsUp, interface: topology.vpnInterface, address: topology.hostVPNAddress),
-            lan: LAN(enabled: forwards.contains { $0.lan != .closed }),
-            hostControl: HostControl(enabled: isControlled, port: topology.hostControlPort), forwards: forwards,
-            exposures: exposures)
     }
 }

@@ -1,9 +1,7 @@
-import Core
-
 /// One way that a connection may go: with rules that are not understood there are several.
-struct Course {
+struct PacketPath {
     /// Which packet of the connection is on its way.
-    enum Leg {
+    enum Phase {
         case opening
         case answer
         case data
@@ -11,34 +9,34 @@ struct Course {
 
     var packet: Packet
     /// Whether it met something after which nothing is certain.
-    var isWild = false
+    var isIndeterminate = false
     var isStopped = false
-    var leg = Leg.opening
+    var phase = Phase.opening
     /// The rule that decides.
-    var decider: Site?
+    var decidingRule: RuleLocation?
     /// The rule that translated the destination.
-    var forward: Site?
+    var forward: RuleLocation?
     /// The rule that leaves it open whether a packet passes.
-    var doubt: Site?
-    /// The rule that leaves it open whether this course is taken.
-    var split: Site?
+    var uncertainRule: RuleLocation?
+    /// The rule that leaves it open whether this path is taken.
+    var split: RuleLocation?
     var sourceTranslated = Ternary.no
     /// A reason that is no rule.
     var note: String?
 
-    init(packet: Packet, isWild: Bool = false, decider: Site? = nil) {
+    init(packet: Packet, isIndeterminate: Bool = false, decidingRule: RuleLocation? = nil) {
         self.packet = packet
-        self.isWild = isWild
-        self.decider = decider
+        self.isIndeterminate = isIndeterminate
+        self.decidingRule = decidingRule
     }
 
-    var isOver: Bool { isWild || isStopped }
+    var isOver: Bool { isIndeterminate || isStopped }
     var isTranslated: Bool { forward != nil }
 
-    var verdict: Verdict {
-        if isWild { return .unknown }
+    var verdict: Decision.Verdict {
+        if isIndeterminate { return .unknown }
         if isStopped { return .closed }
-        return doubt == nil ? .open : .unknown
+        return uncertainRule == nil ? .open : .unknown
     }
 
     /// Ends it for a reason that is no rule.
@@ -47,9 +45,9 @@ struct Course {
         note = reason
     }
 
-    mutating func translate(to addresses: AddressSet?, ports: ClosedRange<UInt16>?, by site: Site) {
+    mutating func translate(to addresses: AddressSet?, ports: ClosedRange<UInt16>?, by location: RuleLocation) {
         let before = packet
-        forward = site
+        forward = location
         if let addresses { packet.destination = addresses }
         if let ports, packet.hasPorts { packet.destinationPorts = Packet.PortRange(range: ports) }
         switch changesDestination(of: before) {
@@ -73,27 +71,27 @@ struct Course {
 
 extension Evaluator {
     func undecided(_ packet: Packet, _ reason: String) -> Decision {
-        var course = Course(packet: packet, isWild: true)
-        course.note = reason
+        var path = PacketPath(packet: packet, isIndeterminate: true)
+        path.note = reason
         let isGeneral = walk.budget <= 0 || !rules.doubts.isEmpty || !rules.omissions.isEmpty
-        return Decision([course], rules: rules, constancy: isGeneral ? 0 ... .max : walk.constancy)
+        return Decision([path], rules: rules, portsWithSameResult: isGeneral ? 0 ... .max : walk.portsWithSameResult)
     }
 
-    /// Makes one decision of what may happen: certain only where every course comes to the same.
-    func merge(_ courses: [Course], _ packet: Packet) -> Decision {
-        guard let last = courses.last else { return undecided(packet, "nothing is known") }
-        func decision(_ course: Course) -> Decision {
-            Decision([course] + courses, rules: rules, constancy: walk.constancy)
+    /// Makes one decision of what may happen: certain only where every path comes to the same.
+    func merge(_ paths: [PacketPath], _ packet: Packet) -> Decision {
+        guard let last = paths.last else { return undecided(packet, "nothing is known") }
+        func decision(_ path: PacketPath) -> Decision {
+            Decision([path] + paths, rules: rules, portsWithSameResult: walk.portsWithSameResult)
         }
-        if courses.allSatisfy({ $0.verdict == .closed }) { return decision(last) }
-        let odd = courses.first {
+        if paths.allSatisfy({ $0.verdict == .closed }) { return decision(last) }
+        let odd = paths.first {
             $0.verdict != last.verdict || $0.packet.destination != last.packet.destination
                 || $0.packet.destinationPorts.range != last.packet.destinationPorts.range
                 || $0.packet.isLocal != last.packet.isLocal
         }
         guard let odd else { return decision(last) }
-        var doubtful = courses.first { $0.verdict != .closed } ?? last
-        doubtful.doubt = odd.split ?? last.split ?? odd.doubt
+        var doubtful = paths.first { $0.verdict != .closed } ?? last
+        doubtful.uncertainRule = odd.split ?? last.split ?? odd.uncertainRule
         return decision(doubtful)
     }
 }

@@ -6,7 +6,7 @@ import Synchronization
 /// The facts, found out on a thread of their own, one at a time, and kept for a second.
 ///
 /// The thread may outlive the agent; it holds this object, so nothing it writes to is gone.
-final class AgentEvaluation: Sendable {
+final class ForwardsCache: Sendable {
     private struct State {
         var isRunning = false
         var answer: [UInt8] = []

@@ -2,7 +2,7 @@ import Core
 import Glibc
 
 /// One client of the agent, from its line to its answer.
-struct AgentClient {
+struct AgentConnection {
     private enum Phase {
         case asking(AgentRequest)
         case waiting
@@ -15,14 +15,14 @@ struct AgentClient {
     private(set) var due = ContinuousClock.now + HostAgent.Limit.request
     private var phase = Phase.asking(AgentRequest())
 
-    private static let usage = AgentEvaluation.bytes(
+    private static let usage = ForwardsCache.bytes(
         ScoutError(
             .usage, "this agent knows one request: \(ForwardsReport.schema)",
             hint: "use the same version of scout on both sides"))
-    private static let full = AgentEvaluation.bytes(
+    private static let full = ForwardsCache.bytes(
         ScoutError(.busy, "the host's agent has \(HostAgent.maxClients) clients already", hint: "ask again in a moment")
     )
-    private static let slow = AgentEvaluation.bytes(
+    private static let slow = ForwardsCache.bytes(
         ScoutError(
             .busy,
             "the host needs longer than \(HostAgent.Limit.evaluation.components.seconds) s to evaluate its rules",
@@ -46,7 +46,7 @@ struct AgentClient {
     }
 
     /// Goes on after something has happened.
-    mutating func advance(_ happened: Int16, _ evaluation: AgentEvaluation) {
+    mutating func advance(_ happened: Int16, _ evaluation: ForwardsCache) {
         switch phase {
         case .asking(var request):
             var bytes = [UInt8](repeating: 0, count: request.missing)
