@@ -14,6 +14,7 @@ let strict: [SwiftSetting] = [
 let subprocess: Target.Dependency = .product(name: "Subprocess", package: "swift-subprocess")
 let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
 
 let package = Package(
     name: "scout",
@@ -30,47 +31,54 @@ let package = Package(
         .systemLibrary(name: "CLibSSH", pkgConfig: "libssh", providers: [.apt(["libssh-dev"])]),
         .systemLibrary(name: "CLibNBD", pkgConfig: "libnbd", providers: [.apt(["libnbd-dev"])]),
 
-        .target(name: "Core", dependencies: ["TOMLKit", log], swiftSettings: strict),
-        .target(name: "SSH", dependencies: ["CLibSSH", crypto], swiftSettings: strict),
-        .target(name: "NBD", dependencies: ["CLibNBD"], swiftSettings: strict),
-        .target(name: "Sessions", dependencies: ["Core", "SSH"], swiftSettings: strict),
-        .target(name: "Ports", dependencies: ["Core", "NBD", log], swiftSettings: strict),
-        .target(name: "Netfilter", dependencies: ["Core"], swiftSettings: strict),
-        .target(name: "Host", dependencies: ["Netfilter", "Core", subprocess], swiftSettings: strict),
-        .target(name: "Imaging", dependencies: ["Core", "NBD", crypto], swiftSettings: strict),
-        .target(name: "Diagnostics", dependencies: ["Core", "Sessions", "Host"], swiftSettings: strict),
+        .target(name: "CLinux"),
+        .target(name: "Platform", dependencies: ["CLinux", system], swiftSettings: strict),
+
+        .target(name: "Core", dependencies: ["Platform", "TOMLKit", log, system], swiftSettings: strict),
+        .target(name: "SSH", dependencies: ["Platform", "CLibSSH", crypto], swiftSettings: strict),
+        .target(name: "NBD", dependencies: ["Platform", "CLibNBD"], swiftSettings: strict),
+        .target(name: "Sessions", dependencies: ["Core", "Platform", "SSH"], swiftSettings: strict),
+        .target(name: "Ports", dependencies: ["Core", "Platform", "NBD", log], swiftSettings: strict),
+        .target(name: "Netfilter", dependencies: ["Platform"], swiftSettings: strict),
+        .target(name: "Host", dependencies: ["Netfilter", "Core", "Platform", subprocess], swiftSettings: strict),
+        .target(name: "Imaging", dependencies: ["Core", "Platform", "NBD", crypto], swiftSettings: strict),
+        .target(name: "Diagnostics", dependencies: ["Core", "Platform", "Sessions", "Host"], swiftSettings: strict),
 
         .executableTarget(
             name: "scout",
             dependencies: [
-                "Core", "Sessions", "Ports", "Host", "Imaging", "Diagnostics",
+                "Core", "Platform", "Sessions", "Ports", "Host", "Imaging", "Diagnostics",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
 
         .target(
             name: "TestSupport",
-            dependencies: [subprocess, .product(name: "SystemPackage", package: "swift-system")],
+            dependencies: ["Platform", subprocess, system],
             path: "Tests/TestSupport", exclude: ["Captures"], swiftSettings: strict),
-        .testTarget(name: "CoreTests", dependencies: ["Core"], swiftSettings: strict),
-        .testTarget(name: "SSHTests", dependencies: ["SSH", "CLibSSH"], swiftSettings: strict),
-        .testTarget(name: "SessionsTests", dependencies: ["Sessions", "SSH", "Core"], swiftSettings: strict),
-        .testTarget(name: "NBDTests", dependencies: ["NBD"], swiftSettings: strict),
+        .testTarget(name: "PlatformTests", dependencies: ["Platform", system], swiftSettings: strict),
+        .testTarget(name: "CoreTests", dependencies: ["Core", "Platform"], swiftSettings: strict),
+        .testTarget(name: "SSHTests", dependencies: ["Platform", "SSH", "CLibSSH"], swiftSettings: strict),
         .testTarget(
-            name: "ImagingTests", dependencies: ["Imaging", "NBD", "Core"],
+            name: "SessionsTests", dependencies: ["Sessions", "SSH", "Core", "Platform"], swiftSettings: strict),
+        .testTarget(name: "NBDTests", dependencies: ["Platform", "NBD"], swiftSettings: strict),
+        .testTarget(
+            name: "ImagingTests", dependencies: ["Imaging", "NBD", "Core", "Platform"],
             exclude: ["faulty-filesystem.py", "lying-server.py"],
             swiftSettings: strict),
         .testTarget(
-            name: "NetfilterTests", dependencies: ["Netfilter", "Host", "Core", "TestSupport"], swiftSettings: strict),
+            name: "NetfilterTests", dependencies: ["Netfilter", "Host", "Core", "Platform", "TestSupport"],
+            swiftSettings: strict),
         .testTarget(
-            name: "HostTests", dependencies: ["Host", "Netfilter", "Core", "TestSupport"], swiftSettings: strict),
+            name: "HostTests", dependencies: ["Host", "Netfilter", "Core", "Platform", "TestSupport"],
+            swiftSettings: strict),
         .testTarget(
-            name: "DiagnosticsTests", dependencies: ["Diagnostics", "Core", "Sessions", "Host"],
+            name: "DiagnosticsTests", dependencies: ["Diagnostics", "Core", "Platform", "Sessions", "Host"],
             swiftSettings: strict),
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "Core", "Diagnostics", "Sessions", "TestSupport", "scout",
+                "Core", "Platform", "Diagnostics", "Sessions", "TestSupport", "scout",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),

@@ -1,4 +1,5 @@
 import Glibc
+import Platform
 import TOMLKit
 
 /// `config.toml`: the targets, the default one, and networks of one's own.
@@ -29,7 +30,7 @@ public struct Configuration: Sendable {
     ///
     /// - Throws: `ScoutError` (`badData`) with line and column.
     public static func load(_ path: String) throws(ScoutError) -> Configuration {
-        guard let bytes = try File.read(path) else { return Configuration() }
+        guard let bytes = try ScoutError.wrap(File.read(path)) else { return Configuration() }
         return try parse(ConfigurationText(bytes, path: path), path: path)
     }
 

@@ -1,4 +1,5 @@
 import Glibc
+import Platform
 
 /// Changes to `config.toml` that leave everything else in it, comments too, as the user wrote it.
 ///
@@ -106,16 +107,16 @@ private struct Change {
     /// - Throws: `ScoutError`: `busy` where another holds it for ten seconds, `badData` where it can't be read as settings.
     init(_ path: String) throws(ScoutError) {
         self.path = path
-        file = try File.followingLinks(path)
+        file = try ScoutError.wrap(File.followingLinks(path))
         // A device or a pipe would be replaced by a file.
         var info = stat()
         guard stat(file, &info) != 0 || info.st_mode & S_IFMT == S_IFREG else {
             throw ScoutError(.cannotCreate, "\(path) is not a file that settings can be written to")
         }
         let directory = File.directory(of: file)
-        if access(directory, F_OK) != 0 { try File.makePrivateDirectory(directory) }
+        if access(directory, F_OK) != 0 { try ScoutError.wrap(File.makePrivateDirectory(directory)) }
         lock = try DirectoryLock(directory, for: path)
-        text = try ConfigurationText(try File.read(file) ?? [], path: path)
+        text = try ConfigurationText(try ScoutError.wrap(File.read(file)) ?? [], path: path)
         old = try Configuration.parse(text, path: path)
     }
 
@@ -128,7 +129,7 @@ private struct Change {
         }
         var info = stat()
         let exists = stat(file, &info) == 0
-        try File.replace(file, with: text.bytes, mode: exists ? info.st_mode & 0o777 : 0o600)
+        try ScoutError.wrap(File.replace(file, with: text.bytes, mode: exists ? info.st_mode & 0o777 : 0o600))
         // Root, by sudo, leaves a user's file the user's.
         if exists, info.st_uid != geteuid(), chown(file, info.st_uid, info.st_gid) != 0 {
             throw ScoutError(.io, "\(file) is changed, but not its user's: \(String(cString: strerror(errno)))")

@@ -1,3 +1,5 @@
+public import SystemPackage
+
 /// What went wrong, in the user's words, with the next thing to type.
 ///
 /// The code fixes the exit status of the process; scripts rely on both.
@@ -40,15 +42,19 @@ public struct ScoutError: Error, Hashable, Sendable {
     public let message: String
     /// The next thing to do, best a command to type.
     public let hint: String?
+    /// The number of the system call that failed, where one did: errors are told apart by it, never by their text.
+    public let errno: Errno?
 
     /// - Parameters:
     ///   - code: the kind of failure, which fixes the exit status.
     ///   - message: one line, in the user's words, without a final full stop.
     ///   - hint: the next thing to do.
-    public init(_ code: Code, _ message: String, hint: String? = nil) {
+    ///   - errno: the number of the system call that failed, where one did.
+    public init(_ code: Code, _ message: String, hint: String? = nil, errno: Errno? = nil) {
         self.code = code
         self.message = message
         self.hint = hint
+        self.errno = errno
     }
 }
 

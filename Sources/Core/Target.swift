@@ -1,3 +1,5 @@
+import Platform
+
 /// An address to dial with SSH: `[USER@]ADDR[:PORT]`.
 public struct Address: Hashable, Sendable {
     /// The account; `nil` is root, as in the container.

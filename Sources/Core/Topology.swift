@@ -1,3 +1,5 @@
+public import Platform
+
 /// The addresses, interfaces and ports of one Bitscout: every literal the toolkit knows about the network is here.
 ///
 /// The presets are what `Bitscout Networking` documents, what images since 2021 use, and one where all is this machine.

@@ -128,7 +128,7 @@ struct Facts: Sendable {
         do {
             answer = .success(try await reached().forwards())
         } catch {
-            answer = .failure(error as? ScoutError ?? ScoutError(.failed, "\(error)"))
+            answer = .failure(ScoutError.known(error) ?? ScoutError(.failed, "\(error)"))
         }
         agentsAnswer = answer
         return answer

@@ -40,7 +40,7 @@ public struct ContainerDoctor: Sendable {
                 return (recorder, facts)
             }
         } catch {
-            let known = error as? ScoutError ?? ScoutError(.interrupted, "interrupted")
+            let known = ScoutError.known(error) ?? ScoutError(.interrupted, "interrupted")
             recorder.fail(.toolkit, HopFailure(known))
         }
         return recorder.report(

@@ -1,6 +1,7 @@
 public import Core
 import Host
 import FoundationEssentials
+import Platform
 
 /// Asks what the host forwards: its agent; else over SSH, where the owner allows host control; else by trying.
 public struct ForwardsLookup: Sendable {

@@ -33,7 +33,7 @@ struct HopRecorder {
             return .success(finding)
         } catch {
             return .failure(
-                error as? HopFailure ?? (error as? ScoutError).map { HopFailure($0) }
+                error as? HopFailure ?? ScoutError.known(error).map { HopFailure($0) }
                     ?? HopFailure("interrupted", .expert, "try again"))
         }
     }

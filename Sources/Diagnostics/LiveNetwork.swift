@@ -1,5 +1,6 @@
 import Core
 import Host
+import Platform
 
 /// This machine and the network as they are.
 struct LiveNetwork: NetworkQuestions {
@@ -15,19 +16,19 @@ struct LiveNetwork: NetworkQuestions {
 
     func answersPing(_ address: IPAddress) async -> Bool? {
         // Without a thread nobody can ask.
-        (try? await PlainThread.run { Ping.answers(address, within: .seconds(2)) }) ?? nil
+        (try? await Thread.run { Ping.answers(address, within: .seconds(2)) }) ?? nil
     }
 
     func sshBanner(
         host: String, port: UInt16, deadline: Duration
     ) async throws(ScoutError) -> (identification: String?, text: String) {
-        let said = try await Greeting.ssh(host: host, port: port, deadline: deadline)
-        return (said.identification, said.text)
+        let said = try await BannerProbe.ssh(host: host, port: port, deadline: deadline)
+        return (said.line, said.text)
     }
 
     func read(
         host: String, port: UInt16, deadline: Duration, until isComplete: @escaping @Sendable ([UInt8]) -> Bool
     ) async throws(ScoutError) -> [UInt8] {
-        try await Greeting.read(host: host, port: port, deadline: deadline, until: isComplete)
+        try await BannerProbe.read(host: host, port: port, deadline: deadline, until: isComplete)
     }
 }

@@ -1,5 +1,6 @@
 public import Core
 import Host
+import Platform
 public import Sessions
 import Synchronization
 
@@ -64,7 +65,7 @@ public struct LiveScout: ScoutQuestions {
                     container: container, isHost: await container.isHost, toolkit: { try await container.toolkit() },
                     close: { await loan.giveBack() }))
         } catch {
-            let known = error as? ScoutError ?? ScoutError(.interrupted, "interrupted")
+            let known = ScoutError.known(error) ?? ScoutError(.interrupted, "interrupted")
             outcome = .failed(begun.withLock { $0.step }, known)
         }
         let login = begun.withLock { $0.login }

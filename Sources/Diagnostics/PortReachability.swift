@@ -1,4 +1,5 @@
 import Core
+import Platform
 
 /// Whether a connection to a forwarded port ends at the container, and how that shows.
 struct PortReachability: Sendable {

@@ -1,5 +1,6 @@
 import Core
 import Host
+import Platform
 import Sessions
 
 /// What the diagnostics ask this machine and the network. ``LiveNetwork`` asks the real ones.

@@ -1,6 +1,7 @@
 public import Core
 public import FoundationEssentials
 import Glibc
+import Platform
 import Synchronization
 
 /// An acquisition that is at work on this machine, as `status` shows it.

@@ -1,5 +1,6 @@
 public import Core
 public import FoundationEssentials
+import Platform
 
 /// One page: the link, the session, what is forwarded, the ports, what is being acquired.
 public struct StatusReport: Report {
@@ -80,7 +81,7 @@ public struct StatusReport: Report {
             }
             return (report, nil)
         } catch {
-            let known = error as? ScoutError ?? ScoutError(.failed, "\(error)")
+            let known = ScoutError.known(error) ?? ScoutError(.failed, "\(error)")
             report.session = SessionView(ok: false, elapsedSeconds: seconds(.now - start), error: known.message)
             return (report, known)
         }
@@ -92,7 +93,7 @@ public struct StatusReport: Report {
         do {
             return .success(try await container.forwards())
         } catch {
-            return .failure(error as? ScoutError ?? ScoutError(.failed, "\(error)"))
+            return .failure(ScoutError.known(error) ?? ScoutError(.failed, "\(error)"))
         }
     }
 }

@@ -1,4 +1,5 @@
 public import Core
+import Platform
 
 /// The scout that is examined.
 public struct Subject: Sendable {

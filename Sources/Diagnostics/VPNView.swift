@@ -1,5 +1,6 @@
 import Core
 import Host
+import Platform
 
 /// The VPN as the laptop sees it.
 public struct VPNView: Codable, Sendable {

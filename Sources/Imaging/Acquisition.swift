@@ -1,6 +1,7 @@
 public import Core
 import Glibc
 import NBD
+import Platform
 
 /// Takes an image of an NBD export: streams, hashes, writes, reads again, compares, and only then names it.
 public struct Acquisition: Sendable {

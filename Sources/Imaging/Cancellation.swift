@@ -1,5 +1,6 @@
 public import Core
 import Glibc
+import Platform
 import Synchronization
 
 /// The handle by which an acquisition or a verification is ended early.
@@ -88,7 +89,7 @@ public final class Cancellation: Sendable {
         return try await withCheckedThrowingContinuation { continuation in
             once.wait(continuation)
             do {
-                try PlainThread.start { once.resume(Result(catching: body)) }
+                try ScoutError.wrap(Thread.start { once.resume(Result(catching: body)) })
             } catch {
                 once.resume(.failure(error))
             }

@@ -1,6 +1,7 @@
 public import Core
 import FoundationEssentials
 import Glibc
+import Platform
 
 /// Images a container's evidence: has it exported for this one purpose, takes the image, and frees the port.
 public struct ContainerAcquisition: Sendable {
@@ -160,7 +161,7 @@ private struct ExportKey {
     init(in path: String) throws(ScoutError) {
         digits = Self.random(bytes: 32)
         mark = Self.random(bytes: 3)
-        directory = try PrivateDirectory(path)
+        directory = try ScoutError.wrap(PrivateDirectory(path))
         for old in directory.names() where old.hasSuffix(".psk") {
             guard let found = try? directory.takeLock(old) else { continue }
             directory.remove(old)
@@ -168,7 +169,7 @@ private struct ExportKey {
         }
         name = "\(mark)-\(getpid()).psk"
         self.path = "\(path)/\(name)"
-        guard let lock = try directory.takeLock(name) else {
+        guard let lock = try ScoutError.wrap(directory.takeLock(name)) else {
             throw ScoutError(.cannotCreate, "\(self.path) is in use")
         }
         self.lock = lock

@@ -1,5 +1,6 @@
 import Core
 import Glibc
+import Platform
 
 /// A descriptor that makes a waiting `poll` return.
 final class WakePipe: Sendable {
@@ -8,7 +9,7 @@ final class WakePipe: Sendable {
     private let writer: CInt
 
     init() throws(ScoutError) {
-        let ends = try PipeEnds(nonblocking: [.read, .write])
+        let ends = try ScoutError.wrap(PipeEnds(nonblocking: [.read, .write]))
         descriptor = ends.read
         writer = ends.write
     }

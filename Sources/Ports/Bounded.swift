@@ -1,5 +1,6 @@
 import Core
 import Dispatch
+import Platform
 import Synchronization
 
 /// Work that may never return, like a system call on a dying disk.
@@ -13,7 +14,7 @@ enum Bounded {
         within deadline: Duration, _ work: @escaping @Sendable () -> Result
     ) throws(ScoutError) -> Result? {
         let answer = Answer<Result>()
-        try PlainThread.start { answer.give(work()) }
+        try ScoutError.wrap(Thread.start { answer.give(work()) })
         return answer.wait(deadline)
     }
 

@@ -1,5 +1,6 @@
 import Core
 import Glibc
+import Platform
 
 /// Starts a program with exactly the descriptors it is given.
 struct ChildProcess {

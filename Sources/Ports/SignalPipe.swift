@@ -1,5 +1,6 @@
 import Core
 import Glibc
+import Platform
 import Synchronization
 
 /// Where the signal handlers write to; set once, before the handlers are installed.
@@ -14,7 +15,7 @@ struct SignalPipe {
     ///
     /// - Throws: `ScoutError` (`io`) where there is no descriptor left.
     init(_ signals: [CInt]) throws(ScoutError) {
-        let ends = try PipeEnds(nonblocking: [.read, .write])
+        let ends = try ScoutError.wrap(PipeEnds(nonblocking: [.read, .write]))
         descriptor = ends.read
         writeEnd.store(ends.write, ordering: .sequentiallyConsistent)
         for number in signals {

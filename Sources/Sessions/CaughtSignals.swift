@@ -1,5 +1,6 @@
 import Core
 import Glibc
+import Platform
 import Synchronization
 
 /// The signals of this process, for as long as somebody wants to see them instead of being ended by them.

@@ -1,5 +1,6 @@
 public import Core
 import Glibc
+import Platform
 public import SSH
 
 /// Opens sessions: dials, judges the host key, logs in.

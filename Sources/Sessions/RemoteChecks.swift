@@ -1,4 +1,5 @@
 import Core
+import Platform
 
 /// Whether an answer of the container is one to what it was asked. It decides nothing that the laptop dials or opens.
 enum RemoteChecks {

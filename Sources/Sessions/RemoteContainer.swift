@@ -1,5 +1,6 @@
 public import Core
 import FoundationEssentials
+import Platform
 public import SSH
 
 /// The container at the far end of a session: every verb is `scout … --json` there.

@@ -1,6 +1,7 @@
 public import Core
 import FoundationEssentials
 import Glibc
+import Platform
 import SSH
 
 extension RemoteContainer {
@@ -99,7 +100,7 @@ private final class Pipe: Sendable {
     private let isClosed = Latch()
 
     init() throws(ScoutError) {
-        let ends = try PipeEnds()
+        let ends = try ScoutError.wrap(PipeEnds())
         readEnd = ends.read
         writeEnd = ends.write
     }

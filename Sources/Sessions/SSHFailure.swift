@@ -13,7 +13,7 @@ extension ScoutError {
     ///   - host: who the operation was with.
     ///   - isLoggingIn: whether it was part of logging in, when the end of the connection is a refusal.
     init(_ error: any Error, host: String, isLoggingIn: Bool) {
-        if let error = error as? ScoutError {
+        if let error = ScoutError.known(error) {
             self = error
             return
         }

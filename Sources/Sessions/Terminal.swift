@@ -1,5 +1,6 @@
 public import Core
 import Glibc
+import Platform
 import Synchronization
 
 /// People answer one question at a time.

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Core
+import Platform
 
 /// A number of bytes on the command line: `4096`, `64K`, `1G`.
 struct ByteCount: ExpressibleByArgument {

@@ -12,7 +12,7 @@ enum Failure {
     ///   - words: the command line, to see whether it asked for JSON.
     static func exit(with error: any Error, words: [String]) -> Never {
         let json = words.prefix { $0 != "--" }.contains("--json")
-        if let known = error as? ScoutError { leave(known, json: json) }
+        if let known = ScoutError.known(error) { leave(known, json: json) }
         if error is CancellationError { leave(ScoutError(.interrupted, "interrupted"), json: json) }
         let status = Scout.exitCode(for: error)
         if error is ExitCode { leave(status.rawValue, json: json) }

@@ -1,6 +1,7 @@
 import Core
 import FoundationEssentials
 import Glibc
+import Platform
 
 /// One command's surroundings: the environment, the configuration, and the scout it works on.
 struct Invocation: Sendable {

@@ -3,6 +3,7 @@ import FoundationEssentials
 import Glibc
 import Host
 import Imaging
+import Platform
 import Ports
 
 /// The container where this process runs in it.
@@ -33,7 +34,7 @@ struct LocalContainer: Container {
 
     func forwards() async throws -> ForwardsReport {
         let socket = paths.hostSocket
-        return try await PlainThread.run { try HostAgentClient.ask(socket) }
+        return try await Thread.run { try HostAgentClient.ask(socket) }
     }
 
     func hash(_ source: String, algorithms: [HashAlgorithm]) async throws -> HashReport {
@@ -52,12 +53,12 @@ struct LocalContainer: Container {
     func withProbe<Result: Sendable>(
         _ ports: [UInt16], nonce: String, _ body: @Sendable (ProbeReport) async throws -> Result
     ) async throws -> Result {
-        let stop = try PipeEnds()
+        let stop = try ScoutError.wrap(PipeEnds())
         let (reports, answer) = AsyncStream.makeStream(of: ProbeReport.self)
         let (topology, paths) = (topology, paths)
         let listening = Task {
             defer { answer.finish() }
-            try await PlainThread.run {
+            try await Thread.run {
                 let probe = try PortProbe(ports, nonce: nonce, topology: topology, paths: paths)
                 answer.yield(probe.report)
                 probe.run(until: stop.read)

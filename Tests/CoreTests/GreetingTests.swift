@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import Platform
 import Testing
 
 @testable import Core
@@ -13,8 +14,8 @@ import Testing
             ("", nil, ""), ("HTTP/1.1 400\r\n", nil, "HTTP/1.1 400\r\n"),
         ] as [(String, String?, String)])
     func identificationIsTheFirstLineThatBeginsSo(said: String, identification: String?, text: String) {
-        let greeting = Greeting.SSH(Array(said.utf8))
-        #expect(greeting.identification == identification && greeting.text == text)
+        let greeting = SSHIdentification(Array(said.utf8))
+        #expect(greeting.line == identification && greeting.text == text)
     }
 
     @Test func linesBeforeItAreReadHoweverTheyCome() async throws {
@@ -29,7 +30,7 @@ import Testing
         _ = withUnsafeMutablePointer(to: &name) {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(listener, $0, &size) }
         }
-        try PlainThread.start {
+        try Thread.start {
             let peer = accept(listener, nil, nil)
             for piece in [
                 "Hello from the gateway\r", "\n" + String(repeating: "x", count: 3000), "\nSS", "H-2.0-y\r\n",
@@ -39,9 +40,9 @@ import Testing
             }
             close(peer)
         }
-        let greeting = try await Greeting.ssh(
+        let greeting = try await BannerProbe.ssh(
             host: "127.83.1.7", port: UInt16(bigEndian: name.sin_port), deadline: .seconds(5))
-        #expect(greeting.identification == "SSH-2.0-y")
+        #expect(greeting.line == "SSH-2.0-y")
         #expect(greeting.text.hasPrefix("Hello from the gateway"))
     }
 }

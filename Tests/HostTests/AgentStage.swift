@@ -2,6 +2,7 @@ import Core
 import FoundationEssentials
 import Glibc
 @testable import Host
+import Platform
 import Synchronization
 import Testing
 import TestSupport
@@ -75,7 +76,7 @@ final class AgentStage: Sendable {
     /// A connected socket whose reads end after 8 s.
     func client() -> Wire? {
         let descriptor = socket(AF_UNIX, CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-        let status = try? UnixAddress.lend(path) { connect(descriptor, $0, $1) }
+        let status = try? UnixAddress.withSocketAddress(path) { connect(descriptor, $0, $1) }
         guard status == 0 else {
             close(descriptor)
             return nil
@@ -86,7 +87,7 @@ final class AgentStage: Sendable {
     /// A listener that is no agent.
     func listener(backlog: CInt = 8) throws -> Wire {
         let descriptor = socket(AF_UNIX, CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-        try #require(try UnixAddress.lend(path) { bind(descriptor, $0, $1) } == 0)
+        try #require(try UnixAddress.withSocketAddress(path) { bind(descriptor, $0, $1) } == 0)
         try #require(listen(descriptor, backlog) == 0)
         return Wire(descriptor)
     }
@@ -151,7 +152,7 @@ final class RunningAgent: Sendable {
         try #require(pipe(&ends) == 0)
         self.ends = ends
         let stop = ends[0]
-        try PlainThread.start { [self] in
+        try Thread.start { [self] in
             var failure: ScoutError?
             do throws(ScoutError) { try agent.run(until: stop) } catch { failure = error }
             outcome.withLock { [failure] in $0 = Outcome(isOver: true, error: failure) }

@@ -2,6 +2,7 @@ import Core
 import FoundationEssentials
 import Glibc
 @testable import Host
+import Platform
 import Testing
 import TestSupport
 
@@ -10,7 +11,7 @@ extension HostAgentTests {
     private func error(after bytes: [UInt8], deadline: Duration = .seconds(3)) throws -> ScoutError? {
         let stage = AgentStage()
         let listener = try stage.listener()
-        try PlainThread.start {
+        try Thread.start {
             let client = listener.accepted()
             client.say(bytes)
         }
@@ -45,7 +46,7 @@ extension HostAgentTests {
     @Test func anAgentThatTricklesEndsAtTheDeadline() throws {
         let stage = AgentStage()
         let listener = try stage.listener()
-        try PlainThread.start {
+        try Thread.start {
             let client = listener.accepted()
             for _ in 0..<60 where client.say(" ") { usleep(50_000) }
         }

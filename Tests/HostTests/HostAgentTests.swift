@@ -2,6 +2,7 @@ import Core
 import FoundationEssentials
 import Glibc
 @testable import Host
+import Platform
 import Synchronization
 import Testing
 import TestSupport
@@ -196,7 +197,7 @@ import TestSupport
             setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &low)
             var before = timespec()
             var after = timespec()
-            let status = try UnixAddress.lend(stage.path) { connect(unconnected, $0, $1) }
+            let status = try UnixAddress.withSocketAddress(stage.path) { connect(unconnected, $0, $1) }
             clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before)
             usleep(1_000_000)
             clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after)

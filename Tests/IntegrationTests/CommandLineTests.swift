@@ -1,5 +1,6 @@
 import Core
 import FoundationEssentials
+import Platform
 import TestSupport
 import Testing
 

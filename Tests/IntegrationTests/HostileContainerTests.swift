@@ -1,6 +1,7 @@
 import Core
 import FoundationEssentials
 import Glibc
+import Platform
 import Subprocess
 import TestSupport
 import Testing

@@ -1,5 +1,6 @@
 import Core
 import Glibc
+import Platform
 import Testing
 
 /// The least of an NBD client, over a socket of its own, for what stock clients don't do.

@@ -1,6 +1,7 @@
 import FoundationEssentials
 import Host
 import Netfilter
+import Platform
 import Testing
 import TestSupport
 

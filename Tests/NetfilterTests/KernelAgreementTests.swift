@@ -1,6 +1,7 @@
 import Core
 import Host
 @testable import Netfilter
+import Platform
 import Testing
 import TestSupport
 

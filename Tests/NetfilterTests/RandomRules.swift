@@ -1,5 +1,6 @@
 import Core
 import Netfilter
+import Platform
 import TestSupport
 
 /// The networks that `Tests/Lab/kernel-agreement` builds.

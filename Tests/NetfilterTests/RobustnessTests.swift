@@ -3,6 +3,7 @@ import FoundationEssentials
 import Glibc
 import Host
 @testable import Netfilter
+import Platform
 import Testing
 import TestSupport
 

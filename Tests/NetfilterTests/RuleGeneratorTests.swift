@@ -2,6 +2,7 @@ import Core
 import FoundationEssentials
 import Host
 import Netfilter
+import Platform
 import Testing
 import TestSupport
 

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import Platform
 import Synchronization
 
 /// A real `sshd` on a loopback address of its own, with keys of its own, for one test.

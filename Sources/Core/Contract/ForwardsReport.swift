@@ -1,4 +1,5 @@
 public import FoundationEssentials
+import Platform
 
 /// Whether a connection comes through.
 public enum Verdict: String, Codable, Hashable, Sendable {

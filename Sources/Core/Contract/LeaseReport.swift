@@ -1,4 +1,5 @@
 public import FoundationEssentials
+public import Platform
 
 /// A service on a leased port.
 public struct LeaseReport: Report, Hashable {

@@ -1,3 +1,5 @@
+public import Platform
+
 /// What `serve` was asked for.
 public struct NBDRequest: Hashable, Sendable {
     /// How clients prove who they are, beside their address.

@@ -1,4 +1,5 @@
 public import FoundationEssentials
+import Platform
 
 /// The reserved ports, a row each, in order.
 public struct PortsReport: Report, Hashable {

@@ -1,3 +1,5 @@
+import Platform
+
 // What can't be true in a report is refused when it is read, whoever wrote it: no size is negative and no port is 0.
 
 /// - Throws: `ScoutError` (`protocolViolation`) where something isn't as it must be.

@@ -1,3 +1,5 @@
+import Platform
+
 /// The configured targets.
 public struct TargetsReport: Report {
     /// `scout.target/1`.

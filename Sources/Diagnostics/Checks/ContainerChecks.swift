@@ -1,6 +1,7 @@
 import Core
 import Host
 import FoundationEssentials
+import Platform
 
 /// The checks of ``ContainerDoctor``.
 extension Check {

@@ -1,6 +1,7 @@
 import Core
 import Host
 import FoundationEssentials
+import Platform
 
 /// Why the container's sshd can't be reached, as far as it can be found out from the laptop.
 struct HostUnreachableCheck: Sendable {

@@ -1,5 +1,6 @@
 import Core
 import Host
+import Platform
 
 extension Check {
     /// The VPN, from here.

@@ -1,5 +1,6 @@
 import Core
 import Glibc
+import Platform
 
 /// One client of the agent, from its line to its answer.
 struct AgentConnection {

@@ -1,5 +1,6 @@
 import Core
 import Glibc
+import Platform
 
 /// The agent's listening socket, in a directory where somebody hostile may rename, replace and delete.
 ///
@@ -41,7 +42,8 @@ struct AgentSocket {
         guard listener >= 0 else { throw Self.failure(path, errno) }
         do throws(ScoutError) {
             defer { unlinkat(inner, "s", 0) }
-            let bound = try UnixAddress.lend("/proc/self/fd/\(inner)/s") { bind(listener, $0, $1) }
+            let bound = try ScoutError.wrap(
+                UnixAddress.withSocketAddress("/proc/self/fd/\(inner)/s") { bind(listener, $0, $1) })
             var made = stat()
             guard bound == 0, fchmodat(inner, "s", 0o666, 0) == 0, listen(listener, 64) == 0,
                 fstatat(inner, "s", &made, AT_SYMLINK_NOFOLLOW) == 0
@@ -101,7 +103,8 @@ struct AgentSocket {
         guard probe >= 0 else { throw failure(path, errno) }
         defer { close(probe) }
         // By way of the descriptor it is the socket that was examined, whatever has the name by now.
-        let status = try UnixAddress.lend("/proc/self/fd/\(found)") { connect(probe, $0, $1) }
+        let status = try ScoutError.wrap(
+            UnixAddress.withSocketAddress("/proc/self/fd/\(found)") { connect(probe, $0, $1) })
         if status != 0, errno == ECONNREFUSED { return true }
         throw ScoutError(
             .busy, "somebody listens at \(path) already",

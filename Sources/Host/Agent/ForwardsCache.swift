@@ -1,6 +1,7 @@
 import Core
 import FoundationEssentials
 import Glibc
+import Platform
 import Synchronization
 
 /// The facts, found out on a thread of their own, one at a time, and kept for a second.
@@ -23,7 +24,7 @@ final class ForwardsCache: Sendable {
     static let lifetime = Duration.seconds(1)
 
     init(_ find: @escaping @Sendable () -> Result<ForwardsReport, ScoutError>) throws(ScoutError) {
-        let ends = try PipeEnds(nonblocking: [.read, .write])
+        let ends = try ScoutError.wrap(PipeEnds(nonblocking: [.read, .write]))
         (descriptor, writer) = (ends.read, ends.write)
         self.find = find
     }
@@ -42,7 +43,9 @@ final class ForwardsCache: Sendable {
             return (nil, true)
         }
         if mustStart {
-            do throws(ScoutError) { try PlainThread.start { [self] in evaluate() } } catch { finish(Self.bytes(error)) }
+            do throws(ScoutError) { try ScoutError.wrap(Thread.start { [self] in evaluate() }) } catch {
+                finish(Self.bytes(error))
+            }
         }
         return answer
     }

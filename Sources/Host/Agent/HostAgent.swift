@@ -1,5 +1,6 @@
 public import Core
 import Glibc
+import Platform
 
 /// The host's agent: tells the container what the firewall forwards, and obeys nothing (Docs/HostAgentProtocol.md).
 ///

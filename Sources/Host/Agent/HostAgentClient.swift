@@ -1,6 +1,7 @@
 public import Core
 import FoundationEssentials
 import Glibc
+import Platform
 
 /// Asks the host's agent what the firewall forwards (Docs/HostAgentProtocol.md).
 public enum HostAgentClient {
@@ -87,7 +88,7 @@ public enum HostAgentClient {
 
         /// A full queue doesn't become ready, so it is tried again.
         private func dial(_ descriptor: CInt) throws(ScoutError) {
-            while try UnixAddress.lend(path, { connect(descriptor, $0, $1) }) != 0 {
+            while try ScoutError.wrap(UnixAddress.withSocketAddress(path, { connect(descriptor, $0, $1) })) != 0 {
                 switch errno {
                 case EINTR: continue
                 case EAGAIN:

@@ -1,6 +1,7 @@
 import Core
 import Glibc
 import Netfilter
+import Platform
 
 /// One of the two kernel interfaces that iptables has; rules of both are asked for each packet.
 enum BackEnd: String, CaseIterable, Sendable {
@@ -44,7 +45,7 @@ enum BackEnd: String, CaseIterable, Sendable {
     func loaded(_ family: RuleSet.Family) async throws(ScoutError) -> [UInt8] {
         if self == .legacy {
             // Asking would load the modules, and with them empty tables.
-            let names = try File.read("/proc/net/\(family == .ipv4 ? "ip" : "ip6")_tables_names")
+            let names = try ScoutError.wrap(File.read("/proc/net/\(family == .ipv4 ? "ip" : "ip6")_tables_names"))
             guard names?.isEmpty == false else { return [] }
         }
         guard let answer = try await save(family)() else { throw missing(save(family)) }

@@ -2,6 +2,7 @@ import Core
 import FoundationEssentials
 import Glibc
 import Netfilter
+import Platform
 
 extension CustomRules {
     /// Where the files are, below the host's directory (``Paths/hostDirectory``).
@@ -44,7 +45,7 @@ extension CustomRules {
             throw ScoutError(.refused, "\(path) can be written by others than root", hint: "chmod go-w \(path)")
         }
         // By its descriptor: what was looked at is what is read.
-        let bytes = try File.read("/proc/self/fd/\(descriptor)") ?? []
+        let bytes = try ScoutError.wrap(File.read("/proc/self/fd/\(descriptor)")) ?? []
         do throws(RuleError) {
             return try CustomRules(String(decoding: bytes, as: UTF8.self), family: family, name: path)
         } catch {

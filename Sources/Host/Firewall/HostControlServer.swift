@@ -1,5 +1,6 @@
 import Core
 import Glibc
+import Platform
 
 /// The host's own sshd on its own port, started and stopped with the owner's switch.
 struct HostControlServer: Sendable {
@@ -39,7 +40,8 @@ struct HostControlServer: Sendable {
     /// - Throws: `ScoutError` (`failed`) with sshd's own words.
     func start() async throws(ScoutError) -> Bool {
         if isListening { return false }
-        try File.makePrivateDirectory(String(pidFile.prefix(upTo: pidFile.lastIndex(of: "/") ?? pidFile.startIndex)))
+        try ScoutError.wrap(
+            File.makePrivateDirectory(String(pidFile.prefix(upTo: pidFile.lastIndex(of: "/") ?? pidFile.startIndex))))
         // sshd does not start without it, and /run is empty after a boot.
         mkdir("/run/sshd", 0o755)
         // It insists on its full path, because it starts itself anew for each connection.

@@ -2,6 +2,7 @@ public import Core
 import FoundationEssentials
 import Glibc
 import Netfilter
+import Platform
 
 /// The host's firewall: the document's rules in the kernel, after the owner's switches and own rules.
 ///

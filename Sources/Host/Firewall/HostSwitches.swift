@@ -1,6 +1,7 @@
 import Core
 import FoundationEssentials
 import Glibc
+import Platform
 
 /// The owner's two switches, as they were last set: kept in a file, so that they outlast a restart.
 public struct HostSwitches: Codable, Hashable, Sendable {
@@ -31,7 +32,7 @@ public struct HostSwitches: Codable, Hashable, Sendable {
     /// - Throws: `ScoutError` (`io`, `badData`): a file that can't be read is never taken for "off" or "on".
     static func load(_ paths: Paths) throws(ScoutError) -> HostSwitches {
         let file = file(paths)
-        guard let bytes = try File.read(file, limit: 4096) else { return HostSwitches() }
+        guard let bytes = try ScoutError.wrap(File.read(file, limit: 4096)) else { return HostSwitches() }
         guard let switches = try? JSON.decoder().decode(HostSwitches.self, from: Data(bytes)) else {
             throw ScoutError(.badData, "\(file) does not hold the two switches", hint: "remove it: both are off then")
         }
@@ -43,8 +44,8 @@ public struct HostSwitches: Codable, Hashable, Sendable {
         guard let bytes = try? JSON.encoder().encode(self) else {
             throw ScoutError(.failed, "no words for the switches")
         }
-        try File.makePrivateDirectory(paths.hostDirectory)
-        try File.replace(Self.file(paths), with: Array(bytes) + [10], mode: 0o644)
+        try ScoutError.wrap(File.makePrivateDirectory(paths.hostDirectory))
+        try ScoutError.wrap(File.replace(Self.file(paths), with: Array(bytes) + [10], mode: 0o644))
     }
 }
 
@@ -57,7 +58,7 @@ struct HostLock {
     /// - Throws: `ScoutError`: `refused`, `cannotCreate` where the directory or the file is not to be had, `busy` after 10 s.
     init(_ paths: Paths) async throws(ScoutError) {
         // Not beside the switches: their disk may be full, or read-only.
-        try File.makePrivateDirectory(paths.runtimeDirectory)
+        try ScoutError.wrap(File.makePrivateDirectory(paths.runtimeDirectory))
         let path = paths.runtimeDirectory + "/host-firewall.lock"
         let lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0o600)
         guard lock >= 0 else { throw ScoutError(.cannotCreate, "\(path): \(String(cString: strerror(errno)))") }

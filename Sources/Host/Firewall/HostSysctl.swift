@@ -1,5 +1,6 @@
 import Core
 import Glibc
+import Platform
 
 /// What the kernel must be told beside the rules (ip-sysctl.rst): that it forwards IPv4, and where no router is.
 enum HostSysctl {

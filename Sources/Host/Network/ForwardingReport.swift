@@ -1,6 +1,7 @@
 public import Core
 public import FoundationEssentials
 public import Netfilter
+import Platform
 
 extension ForwardsReport {
     /// Evaluates a host's rules.

@@ -1,6 +1,7 @@
 public import Core
 public import FoundationEssentials
 import Netfilter
+import Platform
 
 /// What a host says of itself when ``script`` runs there, and what its rules come to.
 ///

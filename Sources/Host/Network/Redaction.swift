@@ -1,4 +1,5 @@
 public import Core
+import Platform
 
 extension ForwardsReport {
     /// The report without what is the owner's alone, for people who only need to know what is forwarded.

@@ -1,6 +1,7 @@
 import Core
 import FoundationEssentials
 import Glibc
+import Platform
 
 /// Whether the far end of a VPN is heard of, where the VPN's own tools tell.
 public enum VPNPeer {

@@ -1,3 +1,5 @@
+import Platform
+
 /// One stretch of the image, on its way from a producer to the sinks.
 struct Chunk {
     /// Bytes from the start of the image.

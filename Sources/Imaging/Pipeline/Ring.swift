@@ -1,5 +1,6 @@
 import Core
 import Glibc
+import Platform
 
 /// The ordered way from one producer to several sinks, each of which sees every chunk.
 ///
@@ -43,17 +44,18 @@ final class Ring: Sendable {
     /// - Parameter number: from 0; each number below the count of sinks must be started once.
     /// - Throws: `ScoutError` (`io`) where there is no thread left.
     func start(_ sink: any Sink, number: Int) throws(ScoutError) {
-        try PlainThread.start { [self] in
-            do throws(ScoutError) {
-                while let chunk = next(number) {
-                    try sink.take(chunk, stop)
-                    done(number)
+        try ScoutError.wrap(
+            Thread.start { [self] in
+                do throws(ScoutError) {
+                    while let chunk = next(number) {
+                        try sink.take(chunk, stop)
+                        done(number)
+                    }
+                } catch {
+                    fail(error)
                 }
-            } catch {
-                fail(error)
-            }
-            monitor.change { $0.running -= 1 }
-        }
+                monitor.change { $0.running -= 1 }
+            })
     }
 
     /// Waits until no sink touches a buffer or a file any more; the ring must be finished or failed.

@@ -1,6 +1,7 @@
 import Core
 import Glibc
 import NBD
+import Platform
 
 /// An export that an image is taken of, and the connections to it.
 struct ExportConnections {

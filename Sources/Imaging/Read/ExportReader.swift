@@ -1,6 +1,7 @@
 import Core
 import Glibc
 import NBD
+import Platform
 
 /// Reads an export from its start to its end over several connections.
 ///

@@ -1,5 +1,6 @@
 import Core
 import Glibc
+import Platform
 
 /// Reads a file or a block device from its start to its end. Holes are told, not read.
 struct FileReader: Producer {

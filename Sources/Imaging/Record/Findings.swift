@@ -1,4 +1,5 @@
 import Core
+import Platform
 
 /// What a manifest says of the source, in sentences that claim no more than was done. One wording for all outputs.
 extension Manifest {

@@ -2,6 +2,7 @@ public import Core
 import FoundationEssentials
 import Glibc
 import NBD
+import Platform
 
 /// Where an image comes from, as the caller knows it; goes into the manifest as it is.
 public struct SourceDescription: Codable, Hashable, Sendable {

@@ -1,4 +1,5 @@
 import Core
+import Platform
 
 /// How an acquisition's manifest comes about, a fact at a time.
 extension Manifest {

@@ -1,5 +1,6 @@
 import Core
 import Crypto
+import Platform
 
 /// The facts of a manifest for people and for court: `IMAGE.txt`.
 enum TextReport {

@@ -59,7 +59,7 @@ final class Journal: Sendable {
             note(.ended(nil))
             return result
         } catch {
-            note(.ended(error as? ScoutError ?? ScoutError(.failed, "\(error)")))
+            note(.ended(ScoutError.known(error) ?? ScoutError(.failed, "\(error)")))
             throw error
         }
     }

@@ -1,5 +1,6 @@
 import Core
 import Glibc
+import Platform
 import Synchronization
 
 /// Looks after the files of an acquisition while it lasts: that one was taken away is found at once, not at the end.
@@ -12,19 +13,20 @@ final class FileWatch: Sendable {
     init(_ files: ImageFiles, _ cancellation: Cancellation) throws(ScoutError) {
         let wake = try WakePipe()
         self.wake = wake
-        try PlainThread.start {
-            var descriptor = pollfd(fd: wake.descriptor, events: Int16(POLLIN), revents: 0)
-            // Cut short by a signal it looks once more.
-            while poll(&descriptor, 1, Self.interval) <= 0 {
-                do throws(ScoutError) {
-                    try files.check()
-                } catch {
-                    // The last step gives the image its name, which is no surprise then.
-                    if !files.isNaming { cancellation.cancel(error) }
-                    return
+        try ScoutError.wrap(
+            Thread.start {
+                var descriptor = pollfd(fd: wake.descriptor, events: Int16(POLLIN), revents: 0)
+                // Cut short by a signal it looks once more.
+                while poll(&descriptor, 1, Self.interval) <= 0 {
+                    do throws(ScoutError) {
+                        try files.check()
+                    } catch {
+                        // The last step gives the image its name, which is no surprise then.
+                        if !files.isNaming { cancellation.cancel(error) }
+                        return
+                    }
                 }
-            }
-        }
+            })
     }
 
     func stop() { wake.signal() }

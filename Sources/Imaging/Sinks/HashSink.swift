@@ -1,6 +1,7 @@
 import Core
 import Crypto
 import Glibc
+import Platform
 import Synchronization
 
 /// A hash that is being computed.

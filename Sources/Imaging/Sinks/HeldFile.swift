@@ -1,5 +1,6 @@
 import Core
 import Glibc
+import Platform
 
 /// A file that this process made, under a name that was free, and that it can tell from every other one.
 ///

@@ -1,5 +1,6 @@
 import Core
 import Glibc
+import Platform
 import Synchronization
 
 /// Writes chunks into a fresh, all-hole file, and leaves a hole wherever there are only zeros.

@@ -1,4 +1,4 @@
-import Core
+import Platform
 
 private typealias Exposure = ForwardingFindings.Exposure
 

@@ -1,4 +1,4 @@
-import Core
+import Platform
 
 /// The rules of a host, both families.
 public struct HostRules: Sendable {

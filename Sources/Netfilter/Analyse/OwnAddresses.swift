@@ -1,4 +1,4 @@
-import Core
+import Platform
 
 /// The host's own addresses: the kernel takes packets for each of them by whatever interface they come (RFC 1122, 3.3.4.2,
 /// the weak host model).

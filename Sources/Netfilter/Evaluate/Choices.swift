@@ -1,3 +1,5 @@
+import Platform
+
 /// Questions about those who pick their address, their source port, or whom they ask: whatever lets one of them in counts.
 extension Evaluator {
     /// What becomes of a connection for each pick that a rule tells from others, worst first.

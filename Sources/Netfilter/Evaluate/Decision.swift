@@ -1,4 +1,4 @@
-import Core
+import Platform
 
 /// A rule as a person finds it: where it stands, its text, and what it has counted.
 public struct RuleReference: Hashable, Sendable {

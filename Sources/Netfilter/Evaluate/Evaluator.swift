@@ -1,4 +1,4 @@
-import Core
+import Platform
 
 /// Says what the kernel would do with a connection, by walking its packets through the rules.
 ///

@@ -1,4 +1,4 @@
-public import Core
+public import Platform
 
 /// What the evaluation must know of a host beside its rules: its addresses, where it routes, and which side is the LAN.
 public struct HostNetwork: Sendable {

@@ -1,4 +1,4 @@
-public import Core
+public import Platform
 
 /// The packet that opens a connection: what arrives at the host, as far as it is known.
 ///

@@ -1,4 +1,4 @@
-public import Core
+public import Platform
 
 /// What a firewall is meant to do: the interfaces, addresses and ports of one host and its container.
 ///

@@ -1,4 +1,4 @@
-import Core
+import Platform
 
 /// What an owner mails: listings of `iptables-save`, `ip6tables-save` and `nft -j`, in whatever order and company.
 ///

@@ -1,4 +1,4 @@
-public import Core
+public import Platform
 
 /// What a host says of itself: rules of both families and back ends, routes, addresses, links.
 ///

@@ -1,4 +1,4 @@
-import Core
+import Platform
 
 /// One table of a listing of `iptables-save`, from its star to its COMMIT, as it is put together from a mail's lines.
 struct SavedTable {

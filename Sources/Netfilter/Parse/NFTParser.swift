@@ -1,3 +1,5 @@
+import Platform
+
 extension RuleSet {
     /// Reads what `nft -j list ruleset` printed, for both families (libnftables-json(5)).
     ///

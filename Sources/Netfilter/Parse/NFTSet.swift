@@ -1,4 +1,4 @@
-import Core
+import Platform
 
 /// The elements of a set of nft's, or a single value, for packets of one family.
 ///

@@ -1,4 +1,4 @@
-import Core
+import Platform
 
 /// Turns the words of one rule into conditions and a target, after the manual page iptables-extensions(8).
 ///

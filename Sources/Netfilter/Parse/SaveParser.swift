@@ -1,3 +1,5 @@
+import Platform
+
 /// What a listing may hold; more is not read, and makes every verdict `unknown`.
 enum ListingLimits {
     /// Bytes of a whole listing.

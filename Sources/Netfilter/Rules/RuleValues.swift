@@ -1,4 +1,4 @@
-import Core
+import Platform
 
 /// The bits of a TCP header's flags (RFC 9293, section 3.1).
 enum TCPFlags {

@@ -1,4 +1,4 @@
-import Core
+import Platform
 
 /// Yes, no, or not to be known: the logic of Kleene, `and` the smaller and `or` the greater.
 enum Ternary: Int8, Comparable, Sendable {

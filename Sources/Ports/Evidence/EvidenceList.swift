@@ -1,6 +1,7 @@
 public import Core
 import FoundationEssentials
 import Glibc
+import Platform
 
 /// The devices that the owner mapped, as this machine sees them.
 public struct EvidenceList: Sendable {
@@ -65,7 +66,7 @@ public struct EvidenceList: Sendable {
         let deadline = Source.deadline + .seconds(1)
         let outcome: ChildProcess.Output
         do {
-            outcome = try await PlainThread.run { try child.output(within: deadline, limit: 1 << 20) }
+            outcome = try await Thread.run { try child.output(within: deadline, limit: 1 << 20) }
         } catch {
             return Finding(device: device(name, reason: "it can't be looked at: \(error)"))
         }

@@ -1,5 +1,6 @@
 import Core
 import Glibc
+import Platform
 
 /// The partitions of a source: the one reader for the list that `evidence` shows and for the range that `serve` exports.
 struct PartitionTable {

@@ -1,5 +1,6 @@
 import Core
 import Glibc
+import Platform
 
 /// Which disk or file it is, whatever it is called: the kernel's numbers.
 public struct SourceIdentity: Codable, Hashable, Sendable {

@@ -2,6 +2,7 @@ import Core
 import FoundationEssentials
 import Glibc
 import Logging
+import Platform
 
 /// The process that keeps one leased port: it accepts, checks who may connect, and hands each connection to a server of
 /// its own, with the one descriptor of the source that it holds. No byte passes through it.
@@ -52,13 +53,15 @@ public final class Gate {
         var log = Logger(label: "gate.\(spec.lease.port)") { StreamLogHandler.standardError(label: $0) }
         log.logLevel = .info
         self.log = log
-        file = try GateLog(LeaseStore.log(spec.lease.port), in: PrivateDirectory(spec.logDirectory))
+        file = try GateLog(
+            LeaseStore.log(spec.lease.port), in: ScoutError.wrap(PrivateDirectory(spec.logDirectory)))
         clients = GateClients(spec, deathSignal: try GroupDeathSignal(), log: log, serversLog: file.serversEnd)
-        directory = try PrivateDirectory(spec.directory)
+        directory = try ScoutError.wrap(PrivateDirectory(spec.directory))
         control = try GateControl.listen(at: LeaseStore.control(spec.lease.port), in: directory)
-        try directory.replace(LeaseStore.lease(spec.lease.port), with: JSON.encode(lease))
+        let description = try JSON.encode(lease)
+        try ScoutError.wrap(directory.replace(LeaseStore.lease(spec.lease.port), with: description))
         // Held open until the end: who asks about this process reads it by the descriptor, see GateProcess.
-        guard try directory.open(LeaseStore.lease(spec.lease.port), O_RDONLY) != nil else {
+        guard try ScoutError.wrap(directory.open(LeaseStore.lease(spec.lease.port), O_RDONLY)) != nil else {
             throw ScoutError(.cannotCreate, "\(directory.path) is no longer there")
         }
     }

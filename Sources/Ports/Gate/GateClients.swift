@@ -2,6 +2,7 @@ import Core
 import FoundationEssentials
 import Glibc
 import Logging
+import Platform
 
 /// The clients of a gate, each with a server of its own.
 ///

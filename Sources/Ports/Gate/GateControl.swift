@@ -1,6 +1,7 @@
 import Core
 import FoundationEssentials
 import Glibc
+import Platform
 
 /// The word between a gate and those who ask it: one line over a Unix socket in a private directory, one answer.
 enum GateControl {
@@ -27,7 +28,8 @@ enum GateControl {
         directory.remove(name)
         let descriptor = socket(AF_UNIX, CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { throw ScoutError(.failed, "no socket: \(String(cString: strerror(errno)))") }
-        let bound = try UnixAddress.lend(directory.reach(name)) { bind(descriptor, $0, $1) }
+        let bound = try ScoutError.wrap(
+            UnixAddress.withSocketAddress(directory.reach(name)) { bind(descriptor, $0, $1) })
         guard bound == 0, Glibc.listen(descriptor, 16) == 0 else {
             let reason = String(cString: strerror(errno))
             close(descriptor)
@@ -64,7 +66,8 @@ enum GateControl {
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }
         limit(descriptor, to: deadline)
-        guard let connected = try? UnixAddress.lend(directory.reach(name), { connect(descriptor, $0, $1) }),
+        guard
+            let connected = try? UnixAddress.withSocketAddress(directory.reach(name), { connect(descriptor, $0, $1) }),
             connected == 0, let peer = peer(of: descriptor), peer.user == geteuid()
         else { return nil }
         let sent = Array(request.rawValue.utf8).withUnsafeBytes { File.writeAll($0, to: descriptor) }

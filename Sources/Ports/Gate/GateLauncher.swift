@@ -1,6 +1,7 @@
 import Core
 import FoundationEssentials
 import Glibc
+import Platform
 
 /// Starts a gate as a process of its own, and waits for its word that it is at work.
 struct GateLauncher {

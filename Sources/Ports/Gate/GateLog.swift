@@ -1,6 +1,7 @@
 import Core
 import FoundationEssentials
 import Glibc
+import Platform
 
 /// A gate's log, kept small: bad sectors make a server write a line for each read, and the container's disk is memory.
 ///
@@ -34,7 +35,7 @@ final class GateLog {
     ///   - directory: where logs are.
     init(_ name: String, in directory: PrivateDirectory) throws(ScoutError) {
         // The gate must never wait for its servers' words; they wait for room in the pipe.
-        let ends = try PipeEnds(nonblocking: .read)
+        let ends = try ScoutError.wrap(PipeEnds(nonblocking: .read))
         descriptor = ends.read
         serversEnd = ends.write
         self.directory = directory
@@ -43,7 +44,7 @@ final class GateLog {
 
     /// Opens a log file for a gate that is about to start.
     static func open(_ name: String, in directory: PrivateDirectory) throws(ScoutError) -> CInt {
-        guard let file = try directory.open(name, O_WRONLY | O_CREAT | O_APPEND) else {
+        guard let file = try ScoutError.wrap(directory.open(name, O_WRONLY | O_CREAT | O_APPEND)) else {
             throw ScoutError(.cannotCreate, "\(directory.path) is no longer there")
         }
         return file

@@ -1,6 +1,7 @@
 import Core
 import FoundationEssentials
 import Glibc
+import Platform
 
 /// A gate, as the kernel knows it: a process of this user that holds the lock of a port, and its lease's description.
 ///

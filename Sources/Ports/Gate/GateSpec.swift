@@ -1,4 +1,5 @@
 import Core
+import Platform
 
 /// What a gate is told when it is started: which service, how one client's server is run, and whom to let in.
 struct GateSpec: Codable {

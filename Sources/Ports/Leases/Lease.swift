@@ -1,5 +1,6 @@
 import Core
 import Glibc
+import Platform
 
 /// The right to a reserved port: an exclusive lock on the port's lock file.
 ///

@@ -1,6 +1,7 @@
 public import Core
 import FoundationEssentials
 import Glibc
+import Platform
 
 /// The files of the reserved ports: a lock, what is known of its lease, a control socket, a key and a link to the source,
 /// for each.
@@ -20,8 +21,8 @@ public struct LeaseStore: Sendable {
     /// - Throws: `ScoutError` (`cannotCreate`, `refused`) where the directories can't be made or aren't private.
     public init(topology: Topology, paths: Paths) throws(ScoutError) {
         ports = topology.reservedPorts
-        directory = try PrivateDirectory(paths.runtimeDirectory + "/ports")
-        logs = try PrivateDirectory(paths.stateDirectory + "/logs")
+        directory = try ScoutError.wrap(PrivateDirectory(paths.runtimeDirectory + "/ports"))
+        logs = try ScoutError.wrap(PrivateDirectory(paths.stateDirectory + "/logs"))
     }
 
     static func lock(_ port: UInt16) -> String { "\(port).lock" }
@@ -37,7 +38,9 @@ public struct LeaseStore: Sendable {
     func logPath(_ port: UInt16) -> String { "\(logs.path)/\(Self.log(port))" }
 
     /// Locks a port for this process; `nil` where another process holds it.
-    func takeLock(_ port: UInt16) throws(ScoutError) -> CInt? { try directory.takeLock(Self.lock(port)) }
+    func takeLock(_ port: UInt16) throws(ScoutError) -> CInt? {
+        try ScoutError.wrap(directory.takeLock(Self.lock(port)))
+    }
 
     /// Removes what belongs to a lease that has ended, all but the lock and the log. Only for who holds the lock.
     func clear(_ port: UInt16) {

@@ -1,5 +1,6 @@
 import Core
 import Glibc
+import Platform
 
 /// Who listens on this machine's TCP ports, after `/proc/net/tcp` and `tcp6` (proc(5)).
 struct ListenerTable {

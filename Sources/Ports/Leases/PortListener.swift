@@ -1,5 +1,6 @@
 import Core
 import Glibc
+import Platform
 
 /// A socket that listens on a TCP port; closed with this object.
 final class PortListener {

@@ -1,6 +1,7 @@
 public import Core
 import FoundationEssentials
 import Glibc
+import Platform
 
 /// The reserved ports as they are now, and the way to free them.
 public struct PortStatus: Sendable {

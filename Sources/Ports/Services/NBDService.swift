@@ -1,6 +1,7 @@
 import Core
 import FoundationEssentials
 import Glibc
+import Platform
 
 /// A source exported over NBD: one nbdkit for each client.
 struct NBDService: Service {
@@ -35,7 +36,7 @@ struct NBDService: Service {
 
     func makeReady(at place: ServicePlace) throws -> ConnectionIntake {
         let keyFile = try request.tls == .psk ? writeKey(at: place) : nil
-        let links = try PrivateDirectory(place.store.exportPath(place.port))
+        let links = try ScoutError.wrap(PrivateDirectory(place.store.exportPath(place.port)))
         let server = NBDServer(
             range: range, exportName: exportName, directory: links.path, writable: request.writable, keyFile: keyFile)
         let command = try server.command(path: place.environment["PATH"])
@@ -99,8 +100,8 @@ struct NBDService: Service {
         guard digits.count == 64, digits.allSatisfy(\.isHexDigit) else {
             throw ScoutError(.usage, "a pre-shared key is 64 hexadecimal digits")
         }
-        try place.store.directory.replace(
-            LeaseStore.key(place.port), with: "\(NBDServer.presharedKeyUser):\(digits)\n".utf8)
+        let line = "\(NBDServer.presharedKeyUser):\(digits)\n"
+        try ScoutError.wrap(place.store.directory.replace(LeaseStore.key(place.port), with: line.utf8))
         return place.store.keyPath(place.port)
     }
 }

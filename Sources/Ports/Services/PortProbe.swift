@@ -1,5 +1,6 @@
 public import Core
 import Glibc
+import Platform
 
 /// Listens for a moment on ports that nobody holds, and tells each caller a nonce: who reads it has been here.
 ///

@@ -1,6 +1,7 @@
 import Core
 import Glibc
 import NBD
+import Platform
 
 /// Tries an export on a connection of its own, before its port is opened to anybody: the server is started as it will be for
 /// each client, and examined by the library that will read it.
@@ -28,7 +29,7 @@ struct Preflight {
     func run(within deadline: Duration = .seconds(10)) throws(ScoutError) {
         var ends: [CInt] = [-1, -1]
         // Read without waiting: what the server has started may still hold the other end.
-        let errors = try PipeEnds(nonblocking: .read)
+        let errors = try ScoutError.wrap(PipeEnds(nonblocking: .read))
         let kind = CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
         guard socketpair(AF_UNIX, kind, 0, &ends) == 0 else {
             let code = errno

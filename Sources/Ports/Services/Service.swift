@@ -1,4 +1,5 @@
 import Core
+import Platform
 
 /// Something that is served on a port.
 ///

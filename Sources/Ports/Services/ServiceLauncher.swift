@@ -1,5 +1,6 @@
 public import Core
 import Glibc
+import Platform
 
 /// Puts services on reserved ports.
 public struct ServiceLauncher: Sendable {

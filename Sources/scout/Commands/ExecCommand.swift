@@ -2,6 +2,7 @@ import ArgumentParser
 import Core
 import FoundationEssentials
 import Glibc
+import Platform
 import Sessions
 
 /// `scout exec`: one command in the container.

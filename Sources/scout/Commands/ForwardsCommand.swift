@@ -4,6 +4,7 @@ import Diagnostics
 import FoundationEssentials
 import Glibc
 import Host
+import Platform
 
 /// `scout forwards`: what the host forwards.
 struct ForwardsCommand: AsyncParsableCommand {
@@ -51,7 +52,7 @@ struct ForwardsCommand: AsyncParsableCommand {
     /// Evaluates a file; its rules were true when it was last written.
     private static func saved(_ path: String, _ topology: Topology) throws(ScoutError) -> ForwardsReport {
         let file = path == "-" ? "/dev/stdin" : path
-        guard let bytes = try File.read(file, limit: 32 << 20) else {
+        guard let bytes = try ScoutError.wrap(File.read(file, limit: 32 << 20)) else {
             throw ScoutError(.noSource, "there is no file \(path)")
         }
         var status = stat()

@@ -3,6 +3,7 @@ import Core
 import Dispatch
 import Glibc
 import Host
+import Platform
 import Synchronization
 
 /// `scout host agent`: answers forward status to the container.
@@ -33,11 +34,11 @@ struct HostAgentCommand: AsyncParsableCommand {
                 try await firewall.report(source: .agent).redacted(topology)
             }
         }
-        let word = try PipeEnds(nonblocking: .write)
+        let word = try ScoutError.wrap(PipeEnds(nonblocking: .write))
         // A pipe that is full has the word in it already.
         let interrupts = Interrupts { _ = write(word.write, "x", 1) }
         defer { interrupts.stop() }
-        try await PlainThread.run {
+        try await Thread.run {
             try agent.run(until: word.read) { invocation.output.remark("answering at \(path)") }
         }
     }

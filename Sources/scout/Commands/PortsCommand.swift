@@ -1,5 +1,6 @@
 import ArgumentParser
 import Core
+import Platform
 
 /// `scout ports`: the reserved ports and what holds them.
 struct PortsCommand: AsyncParsableCommand {

@@ -1,6 +1,7 @@
 public import ArgumentParser
 public import Core
 import Glibc
+import Platform
 
 /// `scout serve …`: services on the reserved ports.
 struct ServeCommand: ParsableCommand {
@@ -78,7 +79,7 @@ struct ServeCommand: ParsableCommand {
         }
 
         private static func key(_ file: String) throws(ScoutError) -> String {
-            guard let bytes = try File.read(file == "-" ? "/dev/stdin" : file, limit: 4096) else {
+            guard let bytes = try ScoutError.wrap(File.read(file == "-" ? "/dev/stdin" : file, limit: 4096)) else {
                 throw ScoutError(.noSource, "there is no \(file)")
             }
             return String(decoding: bytes.filter { $0 > 0x20 }, as: UTF8.self)

@@ -2,6 +2,7 @@ import Core
 import FoundationEssentials
 import Glibc
 import Host
+import Platform
 
 /// The values that TAB offers: from local state and the answers of earlier commands, never from the network.
 ///

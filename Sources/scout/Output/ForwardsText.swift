@@ -2,6 +2,7 @@ import Core
 import Diagnostics
 import FoundationEssentials
 import Host
+import Platform
 
 extension ForwardsReport {
     /// Where the report is from, and when it was true.

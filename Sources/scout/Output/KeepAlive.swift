@@ -1,5 +1,6 @@
 import Core
 import Glibc
+import Platform
 
 /// White space before a JSON answer that takes long, so that who waits for it knows that somebody works.
 enum KeepAlive {
@@ -9,9 +10,10 @@ enum KeepAlive {
     /// - Throws: `ScoutError` (`io`) where the system has no thread left.
     static func start(every interval: Duration) throws(ScoutError) {
         let seconds = CUnsignedInt(clamping: max(interval.components.seconds, 1))
-        try PlainThread.start {
-            // A signal only makes a pause shorter. Where nothing can be written the result can't either, which is told then.
-            repeat { sleep(seconds) } while Output.printWhiteSpace()
-        }
+        try ScoutError.wrap(
+            Thread.start {
+                // A signal only makes a pause shorter. Where nothing can be written the result can't either, which is told then.
+                repeat { sleep(seconds) } while Output.printWhiteSpace()
+            })
     }
 }

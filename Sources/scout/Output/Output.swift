@@ -1,6 +1,7 @@
 import Core
 import FoundationEssentials
 import Glibc
+import Platform
 import Synchronization
 
 /// stdout is the result, stderr is talk; and the one door that text leaves by.

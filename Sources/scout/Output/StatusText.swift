@@ -1,5 +1,6 @@
 import Core
 import Diagnostics
+import Platform
 
 extension StatusReport {
     /// One line for each thing that was asked for.

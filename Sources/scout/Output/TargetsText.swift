@@ -1,4 +1,5 @@
 import Core
+import Platform
 
 extension TargetsReport {
     /// A row for each target; a star marks the default.

@@ -6,8 +6,8 @@ public enum File {
     ///
     /// - Parameters:
     ///   - path: the directory; one that exists is taken as it is if only this user can write to it.
-    /// - Throws: `ScoutError`: as ``PrivateDirectory/init(_:)``, whose descriptor is closed at once.
-    public static func makePrivateDirectory(_ path: String) throws(ScoutError) {
+    /// - Throws: `SystemError`: as ``PrivateDirectory/init(_:)``, whose descriptor is closed at once.
+    public static func makePrivateDirectory(_ path: String) throws(SystemError) {
         _ = try PrivateDirectory(path)
     }
 
@@ -17,13 +17,13 @@ public enum File {
     ///   - bytes: the contents.
     ///   - path: the file; an old one is replaced at once.
     ///   - mode: its permissions; private by default.
-    /// - Throws: `ScoutError` (`cannotCreate`, or `io` where the disk is full).
+    /// - Throws: `SystemError` (`cannotCreate`, or `io` where the disk is full).
     public static func replace(_ path: String, with bytes: some Sequence<UInt8>, mode: UInt32 = 0o600)
-        throws(ScoutError)
+        throws(SystemError)
     {
         let temporary = "\(path).\(getpid()).\(UInt32.random(in: 0 ... .max))"
         let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
-        guard descriptor >= 0 else { throw failure(.cannotCreate, path) }
+        guard descriptor >= 0 else { throw SystemError(.cannotCreate, path, code: errno) }
         var written = Array(bytes).withUnsafeBytes { writeAll($0, to: descriptor) } && fsync(descriptor) == 0
         var reason = errno
         // Some network file systems tell on close only that they have no room.
@@ -31,14 +31,14 @@ public enum File {
         guard written, rename(temporary, path) == 0 else {
             let code = written ? errno : reason
             unlink(temporary)
-            throw ScoutError(.io, "\(path): \(String(cString: strerror(code)))")
+            throw SystemError(path, code: code)
         }
     }
 
     /// The file that a path stands for: where symbolic links lead, whether or not something is there.
     ///
-    /// - Throws: `ScoutError` (`io`) where they lead in a circle.
-    public static func followingLinks(_ path: String) throws(ScoutError) -> String {
+    /// - Throws: `SystemError` (`io`) where they lead in a circle.
+    public static func followingLinks(_ path: String) throws(SystemError) -> String {
         var file = path
         // As many as the kernel follows (path_resolution(7)).
         for _ in 0...40 {
@@ -48,11 +48,11 @@ public enum File {
             let target = String(decoding: buffer.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
             file = target.hasPrefix("/") ? target : directory(of: file) + "/" + target
         }
-        throw ScoutError(.io, "\(path): \(String(cString: strerror(ELOOP)))")
+        throw SystemError(path, code: ELOOP)
     }
 
     /// The directory that a file lies in: all before the last slash.
-    static func directory(of path: String) -> String {
+    public static func directory(of path: String) -> String {
         guard let slash = path.lastIndex(of: "/") else { return "." }
         return slash == path.startIndex ? "/" : String(path[..<slash])
     }
@@ -60,18 +60,18 @@ public enum File {
     /// Reads a whole file of at most `limit` bytes.
     ///
     /// - Returns: `nil` where there is none.
-    /// - Throws: `ScoutError` (`io`), or `badData` where it is larger.
-    public static func read(_ path: String, limit: Int = 1 << 20) throws(ScoutError) -> [UInt8]? {
+    /// - Throws: `SystemError` (`io`), or `tooLarge`.
+    public static func read(_ path: String, limit: Int = 1 << 20) throws(SystemError) -> [UInt8]? {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else {
             if errno == ENOENT || errno == ENOTDIR { return nil }
-            throw failure(.io, path)
+            throw SystemError(path, code: errno)
         }
         defer { close(descriptor) }
         return try readAll(descriptor, limit: limit, name: path)
     }
 
-    static func readAll(_ descriptor: CInt, limit: Int, name: String) throws(ScoutError) -> [UInt8] {
+    static func readAll(_ descriptor: CInt, limit: Int, name: String) throws(SystemError) -> [UInt8] {
         var bytes: [UInt8] = []
         var piece = [UInt8](repeating: 0, count: 65536)
         while true {
@@ -79,10 +79,10 @@ public enum File {
             if count == 0 { return bytes }
             if count < 0 {
                 if errno == EINTR { continue }
-                throw failure(.io, name)
+                throw SystemError(name, code: errno)
             }
             bytes += piece[..<count]
-            if bytes.count > limit { throw ScoutError(.badData, "\(name) is larger than \(limit) bytes") }
+            if bytes.count > limit { throw SystemError(.tooLarge, "\(name) is larger than \(limit) bytes") }
         }
     }
 
@@ -102,9 +102,5 @@ public enum File {
             rest = rest.dropFirst(count)
         }
         return true
-    }
-
-    private static func failure(_ code: ScoutError.Code, _ path: String) -> ScoutError {
-        ScoutError(code, "\(path): \(String(cString: strerror(errno)))")
     }
 }

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// The two ends of a pipe, which no program that is started inherits by accident.
@@ -21,19 +22,16 @@ public struct PipeEnds: Sendable {
     /// Where bytes go in.
     public let write: CInt
 
-    /// Makes a pipe, both ends close-on-exec.
+    /// Makes a pipe, both ends close-on-exec from the first moment on.
     ///
     /// - Parameter nonblocking: the ends that get `O_NONBLOCK`; none by default.
-    /// - Throws: `ScoutError` (`io`) where the process or the system has no descriptor left. The C functions are `pipe` and
-    ///   `fcntl`.
-    public init(nonblocking: Ends = []) throws(ScoutError) {
+    /// - Throws: `SystemError` (`noDescriptor`) where the process or the system has none left. The C functions are `pipe2`
+    ///   and `fcntl`.
+    public init(nonblocking: Ends = []) throws(SystemError) {
         var ends: [CInt] = [-1, -1]
-        guard pipe(&ends) == 0 else { throw Self.failure(errno) }
-        let kinds: [Ends] = [.read, .write]
-        for (end, kind) in zip(ends, kinds) {
-            guard fcntl(end, F_SETFD, FD_CLOEXEC) == 0,
-                !nonblocking.contains(kind) || fcntl(end, F_SETFL, O_NONBLOCK) == 0
-            else {
+        guard clinux_pipe2(&ends, O_CLOEXEC) == 0 else { throw Self.failure(errno) }
+        for (end, kind) in [(ends[0], Ends.read), (ends[1], .write)] where nonblocking.contains(kind) {
+            guard fcntl(end, F_SETFL, O_NONBLOCK) == 0 else {
                 let code = errno
                 for end in ends { Glibc.close(end) }
                 throw Self.failure(code)
@@ -47,8 +45,7 @@ public struct PipeEnds: Sendable {
         for end in [read, write] { Glibc.close(end) }
     }
 
-    private static func failure(_ code: CInt) -> ScoutError {
-        ScoutError(
-            .io, "no pipe to be had: \(String(cString: strerror(code)))", hint: "too many files are open: ulimit -n")
+    private static func failure(_ code: CInt) -> SystemError {
+        SystemError(.noDescriptor, "no pipe to be had", code: code)
     }
 }

@@ -1,4 +1,4 @@
-import Core
+import Platform
 import Glibc
 import Testing
 

@@ -2,23 +2,21 @@ public import Glibc
 
 /// The address of a Unix socket, which is a path (unix(7)).
 public enum UnixAddress {
-    /// Lends the address of a path to a call like `bind` or `connect`.
+    /// Passes the address of a path to a call like `bind` or `connect`.
     ///
     /// - Parameters:
     ///   - path: 107 bytes at most.
     ///   - body: gets the address and its size in bytes.
-    /// - Throws: `ScoutError` (`cannotCreate`) for a path that is too long, empty, or holds a zero: that would mean
+    /// - Throws: `SystemError` (`socketPath`) for a path that is too long, empty, or holds a zero: that would mean
     ///   something else than a file.
-    public static func lend(
+    public static func withSocketAddress(
         _ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> CInt
-    ) throws(ScoutError) -> CInt {
+    ) throws(SystemError) -> CInt {
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
         let length = path.utf8.count
         guard length > 0, length < MemoryLayout.size(ofValue: address.sun_path), !path.utf8.contains(0) else {
-            throw ScoutError(
-                .cannotCreate, "\(path) can't be the path of a socket",
-                hint: "it must have 107 bytes at most: set SCOUT_RUNTIME_DIR to a shorter path")
+            throw SystemError(.socketPath, "\(path) can't be the path of a socket")
         }
         withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
         return withUnsafePointer(to: &address) {

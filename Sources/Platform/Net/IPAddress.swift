@@ -53,7 +53,7 @@ public struct IPAddress: Hashable, Sendable {
         self.init(bytes: bytes)
     }
 
-    fileprivate init(bytes: [UInt8], zone: String? = nil) {
+    init(bytes: [UInt8], zone: String? = nil) {
         let mapped: [UInt8] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff]
         self.bytes = bytes.count == 16 && bytes.starts(with: mapped) ? Array(bytes.dropFirst(12)) : bytes
         self.zone = self.bytes.count == 16 ? zone : nil
@@ -82,7 +82,7 @@ public struct IPAddress: Hashable, Sendable {
     /// Whether this is `0.0.0.0` or `::`, which stands for every address of a machine.
     public var isUnspecified: Bool { bytes.allSatisfy { $0 == 0 } }
 
-    /// Lends a socket address of this address and a port, for `bind` and `connect`.
+    /// Passes a socket address of this address and a port on, for `bind` and `connect`.
     ///
     /// - Parameters:
     ///   - port: the port, in host byte order.
@@ -95,17 +95,17 @@ public struct IPAddress: Hashable, Sendable {
             storage.sin_family = sa_family_t(AF_INET)
             storage.sin_port = port.bigEndian
             withUnsafeMutableBytes(of: &storage.sin_addr) { $0.copyBytes(from: bytes) }
-            return Self.lend(&storage, body)
+            return Self.pass(&storage, body)
         }
         var storage = sockaddr_in6()
         storage.sin6_family = sa_family_t(AF_INET6)
         storage.sin6_port = port.bigEndian
         storage.sin6_scope_id = zoneIndex
         withUnsafeMutableBytes(of: &storage.sin6_addr) { $0.copyBytes(from: bytes) }
-        return Self.lend(&storage, body)
+        return Self.pass(&storage, body)
     }
 
-    private static func lend<Storage, Result>(
+    private static func pass<Storage, Result>(
         _ storage: inout Storage, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result
     ) -> Result {
         withUnsafePointer(to: &storage) {
@@ -127,63 +127,5 @@ extension IPAddress: CustomStringConvertible {
         _ = bytes.withUnsafeBytes { inet_ntop(family, $0.baseAddress, &text, socklen_t(INET6_ADDRSTRLEN)) }
         let number = String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
         return zone.map { "\(number)%\($0)" } ?? number
-    }
-}
-
-/// A network: an address and the number of leading bits that count (RFC 4632).
-public struct CIDR: Hashable, Sendable {
-    /// Any address of the network.
-    public let address: IPAddress
-    /// The number of leading bits that must agree: 0…32, or 0…128.
-    public let prefixLength: Int
-
-    /// Reads `10.1.0.0/24`, or a bare address as a network of one.
-    ///
-    /// - Returns: `nil` where the text is neither.
-    public init?(_ text: String) {
-        let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
-        guard let address = parts.first.flatMap({ IPAddress(String($0)) }) else { return nil }
-        let width = address.bytes.count * 8
-        guard let length = parts.count == 2 ? Int(parts[1]) : width, (0...width).contains(length) else { return nil }
-        // By which interface somebody comes is no part of a network.
-        self.address = IPAddress(bytes: address.bytes)
-        self.prefixLength = length
-    }
-
-    /// Whether the address lies in this network. Addresses of the other family never do.
-    public func contains(_ other: IPAddress) -> Bool {
-        guard other.bytes.count == address.bytes.count else { return false }
-        for (index, (mine, theirs)) in zip(address.bytes, other.bytes).enumerated() {
-            let bits = min(max(prefixLength - index * 8, 0), 8)
-            let mask = UInt8(truncatingIfNeeded: 0xff00 >> bits)
-            if (mine ^ theirs) & mask != 0 { return false }
-        }
-        return true
-    }
-}
-
-extension CIDR: CustomStringConvertible {
-    /// `10.1.0.0/24`; a network of one is written as its bare address.
-    public var description: String {
-        prefixLength == address.bytes.count * 8 ? address.description : "\(address)/\(prefixLength)"
-    }
-}
-
-extension CIDR: Codable {
-    /// Reads the text that ``description`` writes.
-    public init(from decoder: any Decoder) throws {
-        let container = try decoder.singleValueContainer()
-        let text = try container.decode(String.self)
-        guard let value = CIDR(text) else {
-            throw DecodingError.dataCorruptedError(
-                in: container, debugDescription: "not an address or network: \(text)")
-        }
-        self = value
-    }
-
-    /// Writes ``description``.
-    public func encode(to encoder: any Encoder) throws {
-        var container = encoder.singleValueContainer()
-        try container.encode(description)
     }
 }

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// The way the kernel sends packets for an address, as far as an unprivileged process may see it.
@@ -31,9 +32,9 @@ public enum Route {
         for line in String(decoding: table, as: UTF8.self).split(separator: "\n").dropFirst() {
             let fields = line.split(separator: " ")
             guard fields.count > 2, IPAddress(String(fields[0])) == address,
-                let flags = UInt8(fields[2].dropFirst(2), radix: 16)
+                let flags = UInt32(fields[2].dropFirst(2), radix: 16)
             else { continue }
-            return flags & 2 != 0
+            return flags & clinux_atf_com != 0
         }
         return nil
     }
@@ -45,7 +46,7 @@ public enum Route {
     public static func fault(of interface: String) -> String? {
         let directory = "/sys/class/net/\(interface)"
         guard let flags = number(directory + "/flags") else { return "there is no interface \(interface)" }
-        if flags & 1 == 0 { return "the interface \(interface) is down" }
+        if flags & clinux_iff_up == 0 { return "the interface \(interface) is down" }
         if number(directory + "/carrier") == 0 {
             return number(directory + "/tun_flags") == nil
                 ? "the interface \(interface) has no carrier" : "no VPN process holds the interface \(interface)"

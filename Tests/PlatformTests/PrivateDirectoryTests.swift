@@ -1,5 +1,5 @@
-import Core
 import Glibc
+import Platform
 import Testing
 
 /// The way to a private directory leads past nothing that another user could exchange.
@@ -32,12 +32,12 @@ import Testing
         rmdir(path)
     }
 
-    private func refusal(_ path: String) -> ScoutError.Code? {
-        do throws(ScoutError) {
+    private func refusal(_ path: String) -> SystemError.Kind? {
+        do throws(SystemError) {
             _ = try PrivateDirectory(path)
             return nil
         } catch {
-            return error.code
+            return error.kind
         }
     }
 
@@ -57,12 +57,12 @@ import Testing
         withSharedDirectory { shared in
             for name in ["theirs", "theirs/mine"] { mkdir("\(shared)/\(name)", 0o755) }
             chown(shared + "/theirs", Self.stranger, Self.stranger)
-            #expect(refusal(shared + "/theirs/mine") == .refused)
+            #expect(refusal(shared + "/theirs/mine") == .foreignDirectory)
             mkdir(shared + "/mine", 0o700)
             #expect(symlink(shared + "/mine", shared + "/link") == 0)
             lchown(shared + "/link", Self.stranger, Self.stranger)
-            #expect(refusal(shared + "/link") == .refused)
-            #expect(refusal(shared + "/link/run") == .refused)
+            #expect(refusal(shared + "/link") == .untrusted)
+            #expect(refusal(shared + "/link/run") == .untrusted)
             #expect(refusal(shared + "/mine/run") == nil)
         }
     }
@@ -72,10 +72,10 @@ import Testing
             mkdir(shared + "/open", 0o700)
             mkdir(shared + "/open/inner", 0o700)
             chmod(shared + "/open", 0o775)
-            #expect(refusal(shared + "/open/inner") == .refused)
-            #expect(refusal(shared + "/open") == .refused)
+            #expect(refusal(shared + "/open/inner") == .untrusted)
+            #expect(refusal(shared + "/open") == .untrusted)
         }
-        withSharedDirectory(mode: 0o777) { #expect(refusal($0 + "/run") == .refused) }
+        withSharedDirectory(mode: 0o777) { #expect(refusal($0 + "/run") == .untrusted) }
     }
 
     @Test func whatIsNoPlainFileIsNotOpened() throws {
@@ -86,8 +86,8 @@ import Testing
             #expect(symlink("/etc/passwd", shared + "/run/link") == 0)
             for name in ["fifo", "directory", "link"] {
                 for flags in [O_RDONLY, O_WRONLY, O_RDWR | O_CREAT] {
-                    let error = #expect(throws: ScoutError.self, "\(name)") { _ = try directory.open(name, flags) }
-                    #expect(error?.code == .refused, "\(name) \(flags) \(String(describing: error))")
+                    let error = #expect(throws: SystemError.self, "\(name)") { _ = try directory.open(name, flags) }
+                    #expect(error?.kind == .notPlainFile, "\(name) \(flags) \(String(describing: error))")
                 }
             }
             #expect(try directory.read("nothing") == nil)
@@ -101,8 +101,8 @@ import Testing
             let directory = try PrivateDirectory(shared + "/run")
             try directory.replace("x", with: "text".utf8)
             chown(shared + "/run/x", Self.stranger, Self.stranger)
-            let error = #expect(throws: ScoutError.self) { _ = try directory.read("x") }
-            #expect(error?.code == .refused)
+            let error = #expect(throws: SystemError.self) { _ = try directory.read("x") }
+            #expect(error?.kind == .notPlainFile)
         }
     }
 

@@ -1,6 +1,4 @@
-import Dispatch
 import Glibc
-import Synchronization
 
 /// Asks the resolver for the addresses of a host, and does not wait for ever.
 enum NameLookup {
@@ -21,31 +19,24 @@ enum NameLookup {
     ///   - port: the TCP port.
     ///   - deadline: how long to wait.
     /// - Returns: at least one target, in the order to try them.
-    /// - Throws: `ScoutError` (`unreachable`), or `io` where there is no thread left.
+    /// - Throws: `SystemError`: `unknownName`, `silentResolver`, or `noThread`.
     ///
     /// Blocks the calling thread. The C function is `getaddrinfo`.
-    static func targets(host: String, port: UInt16, deadline: Duration) throws(ScoutError) -> [Target] {
-        let answer = Answer()
-        try PlainThread.start { answer.give(resolve(host, port)) }
-        guard let result = answer.wait(deadline) else {
+    static func targets(host: String, port: UInt16, deadline: Duration) throws(SystemError) -> [Target] {
+        guard let result = try Bounded.run(within: deadline, { resolve(host, port) }) else {
             let seconds = Int((deadline / .seconds(1)).rounded(.up))
-            throw ScoutError(
-                .unreachable, "looking up \(host) took longer than \(seconds) s",
-                hint: "give the address itself, or check the name server in /etc/resolv.conf")
+            throw SystemError(.silentResolver, "looking up \(host) took longer than \(seconds) s")
         }
         return try result.get()
     }
 
-    private static func resolve(_ host: String, _ port: UInt16) -> Result<[Target], ScoutError> {
+    private static func resolve(_ host: String, _ port: UInt16) -> Result<[Target], SystemError> {
         var hints = addrinfo()
         hints.ai_socktype = CInt(SOCK_STREAM.rawValue)
         var list: UnsafeMutablePointer<addrinfo>?
         let status = getaddrinfo(host, String(port), &hints, &list)
         guard status == 0 else {
-            return .failure(
-                ScoutError(
-                    .unreachable, "\(host): \(String(cString: gai_strerror(status)))",
-                    hint: "check the name, or give the address itself"))
+            return .failure(SystemError(.unknownName, "\(host): \(String(cString: gai_strerror(status)))"))
         }
         defer { freeaddrinfo(list) }
         var targets: [Target] = []
@@ -56,21 +47,5 @@ enum NameLookup {
             targets.append(Target(family: entry.ai_family, bytes: Array(bytes)))
         }
         return .success(targets)
-    }
-
-    private final class Answer: Sendable {
-        private let isThere = DispatchSemaphore(value: 0)
-        private let result = Mutex<Result<[Target], ScoutError>?>(nil)
-
-        func give(_ value: Result<[Target], ScoutError>) {
-            result.withLock { $0 = value }
-            isThere.signal()
-        }
-
-        func wait(_ deadline: Duration) -> Result<[Target], ScoutError>? {
-            // Late is no failure where the answer is there: this process may have been stopped meanwhile.
-            _ = isThere.wait(timeout: .now() + .milliseconds(Int(deadline.pollTimeout)))
-            return result.withLock { $0 }
-        }
     }
 }

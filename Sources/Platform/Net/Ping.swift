@@ -7,11 +7,12 @@ public enum Ping {
     /// - Parameters:
     ///   - address: an IPv4 address.
     ///   - deadline: how long to wait for each of two requests.
+    ///   - policy: what may be dialled.
     /// - Returns: `nil` where this process may not ask.
     ///
     /// Blocks the calling thread.
-    public static func answers(_ address: IPAddress, within deadline: Duration) -> Bool? {
-        guard address.bytes.count == 4, (try? Dial.permit(address.description)) != nil else { return nil }
+    public static func answers(_ address: IPAddress, within deadline: Duration, policy: DialPolicy) -> Bool? {
+        guard address.bytes.count == 4, (try? policy.check(address.description)) != nil else { return nil }
         let flags = CInt(SOCK_CLOEXEC.rawValue)
         var descriptor = socket(AF_INET, CInt(SOCK_DGRAM.rawValue) | flags, CInt(IPPROTO_ICMP))
         if descriptor < 0 { descriptor = socket(AF_INET, CInt(SOCK_RAW.rawValue) | flags, CInt(IPPROTO_ICMP)) }

@@ -1,0 +1,123 @@
+// What Swift's view of the C library lacks: macros with casts, GNU extensions, variadic functions, and structures that
+// the kernel has and glibc has not. Each number comes from a header of the system, none is written here.
+//
+// Functions return what the system call returns, with `errno` set, unless it says otherwise.
+
+#ifndef CLINUX_H
+#define CLINUX_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+// Descriptors that no program inherits from their first moment on.
+
+int clinux_pipe2(int ends[2], int flags);
+int clinux_accept4(int listener, int flags);
+
+// open(2), fcntl(2), poll(2)
+
+extern const int clinux_o_path;
+extern const int clinux_o_direct;
+extern const int clinux_f_setsig;
+extern const int clinux_f_setpipe_sz;
+extern const int clinux_f_getpipe_sz;
+extern const short clinux_pollrdhup;
+
+// Open file description locks, on the whole file.
+
+/// Takes a lock without waiting (`F_OFD_SETLK`).
+int clinux_lock(int file, int isExclusive);
+/// Gives it back.
+int clinux_unlock(int file);
+/// 1 where somebody else's lock would keep an exclusive one away (`F_OFD_GETLK`), 0 where none would.
+int clinux_is_locked(int file);
+
+// Files
+
+extern const unsigned int clinux_rename_noreplace;
+extern const unsigned int clinux_rename_exchange;
+int clinux_renameat2(int from, const char *old, int to, const char *new_name, unsigned int flags);
+extern const unsigned int clinux_sync_file_range_write;
+extern const unsigned int clinux_sync_file_range_write_and_wait;
+int clinux_sync_file_range(int file, int64_t offset, int64_t count, unsigned int flags);
+/// `f_type` of fstatfs(2).
+int clinux_file_system(int file, int64_t *type);
+extern const int64_t clinux_ext_magic;
+extern const int64_t clinux_xfs_magic;
+extern const int64_t clinux_btrfs_magic;
+extern const int64_t clinux_tmpfs_magic;
+extern const int64_t clinux_nfs_magic;
+
+// Block devices
+
+/// 1 where it can't be written to (`BLKROGET`).
+int clinux_block_is_read_only(int device, int *isReadOnly);
+int clinux_block_size(int device, uint64_t *bytes);
+int clinux_block_sector_size(int device, int *logical, unsigned int *physical);
+
+// Sockets
+
+/// Who made the other end of a Unix socket (`SO_PEERCRED`).
+int clinux_peer(int socket, pid_t *process, uid_t *user, gid_t *group);
+extern const int clinux_most_descriptors;
+/// Sends bytes and descriptors as one message (`SCM_RIGHTS`), without SIGPIPE.
+ssize_t clinux_send_descriptors(
+    int socket, const void *bytes, size_t count, const int *descriptors, size_t descriptorCount);
+/// Receives one message; the descriptors are close-on-exec.
+///
+/// `descriptorCount` holds how many fit, and then how many came; `isCut` whether bytes or descriptors were lost. Those
+/// that came are the caller's to close, then, too.
+ssize_t clinux_receive_descriptors(
+    int socket, void *bytes, size_t count, int *descriptors, size_t *descriptorCount, int *isCut);
+
+/// `struct tcp_info` of linux/tcp.h, as far as it is used; glibc's ends before the bytes.
+struct clinux_tcp_info {
+    unsigned char state;
+    unsigned char retransmits;
+    unsigned char probes;
+    unsigned int last_data_sent;
+    unsigned int last_data_received;
+    unsigned int last_ack_received;
+    unsigned int unacknowledged;
+    /// 0 where the kernel is too old to say.
+    int has_bytes;
+    uint64_t bytes_acknowledged;
+    uint64_t bytes_received;
+};
+int clinux_tcp_info(int socket, struct clinux_tcp_info *info);
+extern const unsigned char clinux_tcp_established;
+/// Bytes that the peer's kernel has not acknowledged (`SIOCOUTQ`).
+int clinux_unacknowledged(int socket, int *bytes);
+
+// Interfaces: the values of /sys/class/net/NAME/flags, and of the flags in /proc/net/arp
+
+extern const unsigned int clinux_iff_up;
+extern const unsigned int clinux_atf_com;
+
+// Processes
+
+extern const short clinux_posix_spawn_setsid;
+/// prctl(2) is variadic.
+int clinux_set_parent_death_signal(int signal);
+int clinux_set_process_name(const char *name);
+int clinux_set_child_subreaper(int isOne);
+/// A descriptor that is readable once the process has ended.
+int clinux_pidfd_open(pid_t process);
+
+// Signals: `SIG_DFL`, `SIG_IGN` and functions are one type in C, and can't be compared in Swift.
+
+int clinux_signal_is_ignored(int signal);
+int clinux_signal_is_default(int signal);
+int clinux_signal_ignore(int signal);
+int clinux_signal_default(int signal);
+
+// Terminals
+
+/// The size of the window in cells (`TIOCGWINSZ`).
+int clinux_window_size(int terminal, unsigned short *rows, unsigned short *columns);
+int clinux_set_window_size(int terminal, unsigned short rows, unsigned short columns);
+/// Makes it the controlling terminal of a session that has none (`TIOCSCTTY`).
+int clinux_set_controlling_terminal(int terminal);
+
+#endif
