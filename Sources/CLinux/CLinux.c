@@ -15,11 +15,13 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #ifndef XFS_SUPER_MAGIC
@@ -28,7 +30,11 @@
 
 int clinux_pipe2(int ends[2], int flags) { return pipe2(ends, flags); }
 
+int clinux_dup3(int from, int to, int flags) { return dup3(from, to, flags); }
+
 int clinux_accept4(int listener, int flags) { return accept4(listener, NULL, NULL, flags); }
+
+int clinux_eventfd(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
 
 const int clinux_o_path = O_PATH;
 const int clinux_o_direct = O_DIRECT;
@@ -92,7 +98,7 @@ int clinux_block_sector_size(int device, int *logical, unsigned int *physical) {
     return ioctl(device, BLKPBSZGET, physical);
 }
 
-int clinux_peer(int socket, pid_t *process, uid_t *user, gid_t *group) {
+int clinux_peer(int socket, int32_t *process, uint32_t *user, uint32_t *group) {
     struct ucred peer;
     socklen_t size = sizeof peer;
     if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return -1;
@@ -115,7 +121,7 @@ union control {
     struct cmsghdr aligned;
 };
 
-ssize_t clinux_send_descriptors(
+long clinux_send_descriptors(
     int socket, const void *bytes, size_t count, const int *descriptors, size_t descriptorCount) {
     if (descriptorCount > most_descriptors || count == 0) {
         errno = EINVAL;
@@ -137,7 +143,7 @@ ssize_t clinux_send_descriptors(
     return sendmsg(socket, &message, MSG_NOSIGNAL);
 }
 
-ssize_t clinux_receive_descriptors(
+long clinux_receive_descriptors(
     int socket, void *bytes, size_t count, int *descriptors, size_t *descriptorCount, int *isCut) {
     size_t room = *descriptorCount;
     *descriptorCount = 0;
@@ -203,28 +209,30 @@ int clinux_set_process_name(const char *name) { return prctl(PR_SET_NAME, name, 
 
 int clinux_set_child_subreaper(int isOne) { return prctl(PR_SET_CHILD_SUBREAPER, isOne, 0, 0, 0); }
 
-int clinux_pidfd_open(pid_t process) { return (int)syscall(SYS_pidfd_open, process, 0); }
+int clinux_pidfd_open(int32_t process) { return (int)syscall(SYS_pidfd_open, process, 0); }
 
-int clinux_signal_is_ignored(int signal) {
-    struct sigaction now;
-    return sigaction(signal, NULL, &now) == 0 && now.sa_handler == SIG_IGN;
+int clinux_exit_code(int status, int *signal) {
+    if (WIFEXITED(status)) return WEXITSTATUS(status);
+    *signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+    return -1;
 }
 
-int clinux_signal_is_default(int signal) {
-    struct sigaction now;
-    return sigaction(signal, NULL, &now) == 0 && now.sa_handler == SIG_DFL;
+int clinux_action_is_ignored(const void *action) {
+    return ((const struct sigaction *)action)->sa_handler == SIG_IGN;
 }
 
-static int install(int signal, void (*handler)(int)) {
-    struct sigaction action;
-    memset(&action, 0, sizeof action);
-    action.sa_handler = handler;
-    return sigaction(signal, &action, NULL);
+int clinux_action_is_default(const void *action) {
+    return ((const struct sigaction *)action)->sa_handler == SIG_DFL;
 }
 
-int clinux_signal_ignore(int signal) { return install(signal, SIG_IGN); }
+static void set(struct sigaction *action, void (*handler)(int)) {
+    memset(action, 0, sizeof *action);
+    action->sa_handler = handler;
+}
 
-int clinux_signal_default(int signal) { return install(signal, SIG_DFL); }
+void clinux_action_ignore(void *action) { set(action, SIG_IGN); }
+
+void clinux_action_default(void *action) { set(action, SIG_DFL); }
 
 int clinux_window_size(int terminal, unsigned short *rows, unsigned short *columns) {
     struct winsize size;

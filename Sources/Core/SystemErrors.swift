@@ -50,6 +50,7 @@ extension ScoutError {
                 error.errno == .tooManyOpenFiles || error.errno == .invalidArgument
                     ? "'ulimit -n' shows how many files may be open: allow more" : nil
             )
+        case .notReady: (.failed, nil)
         case .notPermitted: (.refused, nil)
         case .badPolicy: (.usage, nil)
         case .cannotDial:

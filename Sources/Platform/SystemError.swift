@@ -51,6 +51,8 @@ public struct SystemError: Error, Hashable, Sendable {
         case unknownName
         /// The resolver did not answer in time.
         case silentResolver
+        /// A process that was started did not begin its work.
+        case notReady
         /// It is held by somebody else.
         case busy
         /// What the other side sent can't be right.

@@ -8,12 +8,17 @@
 
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
+// No header that defines types of the C library: Swift would take them for this module's own.
 
 // Descriptors that no program inherits from their first moment on.
 
 int clinux_pipe2(int ends[2], int flags);
 int clinux_accept4(int listener, int flags);
+/// As dup2(2), with `O_CLOEXEC`.
+int clinux_dup3(int from, int to, int flags);
+
+/// A counter to wait for with poll(2), which never blocks.
+int clinux_eventfd(void);
 
 // open(2), fcntl(2), poll(2)
 
@@ -59,16 +64,16 @@ int clinux_block_sector_size(int device, int *logical, unsigned int *physical);
 // Sockets
 
 /// Who made the other end of a Unix socket (`SO_PEERCRED`).
-int clinux_peer(int socket, pid_t *process, uid_t *user, gid_t *group);
+int clinux_peer(int socket, int32_t *process, uint32_t *user, uint32_t *group);
 extern const int clinux_most_descriptors;
 /// Sends bytes and descriptors as one message (`SCM_RIGHTS`), without SIGPIPE.
-ssize_t clinux_send_descriptors(
+long clinux_send_descriptors(
     int socket, const void *bytes, size_t count, const int *descriptors, size_t descriptorCount);
 /// Receives one message; the descriptors are close-on-exec.
 ///
 /// `descriptorCount` holds how many fit, and then how many came; `isCut` whether bytes or descriptors were lost. Those
 /// that came are the caller's to close, then, too.
-ssize_t clinux_receive_descriptors(
+long clinux_receive_descriptors(
     int socket, void *bytes, size_t count, int *descriptors, size_t *descriptorCount, int *isCut);
 
 /// `struct tcp_info` of linux/tcp.h, as far as it is used; glibc's ends before the bytes.
@@ -103,14 +108,18 @@ int clinux_set_parent_death_signal(int signal);
 int clinux_set_process_name(const char *name);
 int clinux_set_child_subreaper(int isOne);
 /// A descriptor that is readable once the process has ended.
-int clinux_pidfd_open(pid_t process);
+int clinux_pidfd_open(int32_t process);
 
-// Signals: `SIG_DFL`, `SIG_IGN` and functions are one type in C, and can't be compared in Swift.
+/// The exit code that waitpid(2) tells of, or -1 where a signal ended it, which is `signal` then.
+int clinux_exit_code(int status, int *signal);
 
-int clinux_signal_is_ignored(int signal);
-int clinux_signal_is_default(int signal);
-int clinux_signal_ignore(int signal);
-int clinux_signal_default(int signal);
+// Signals: `SIG_DFL`, `SIG_IGN` and functions are one type in C, and can't be compared in Swift. An action is a
+// `struct sigaction`.
+
+int clinux_action_is_ignored(const void *action);
+int clinux_action_is_default(const void *action);
+void clinux_action_ignore(void *action);
+void clinux_action_default(void *action);
 
 // Terminals
 

@@ -21,16 +21,48 @@ public enum File {
     public static func replace(_ path: String, with bytes: some Sequence<UInt8>, mode: UInt32 = 0o600)
         throws(SystemError)
     {
-        let temporary = "\(path).\(getpid()).\(UInt32.random(in: 0 ... .max))"
-        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
+        try replace(path, in: AT_FDCWD, shown: path, with: bytes, mode: mode)
+    }
+
+    /// As ``replace(_:with:mode:)``, of a file that a user may have put a link in the place of: what the link leads to is
+    /// written, and keeps its permissions and its owner.
+    ///
+    /// - Throws: `SystemError`: `cannotCreate` also where the path stands for something else than a file, as a device
+    ///   would be replaced by one.
+    public static func replaceFollowingLinks(_ path: String, with bytes: some Sequence<UInt8>, mode: UInt32 = 0o600)
+        throws(SystemError)
+    {
+        let file = try followingLinks(path)
+        var info = stat()
+        let exists = stat(file, &info) == 0
+        guard !exists || info.st_mode & S_IFMT == S_IFREG else {
+            throw SystemError(.cannotCreate, "\(path) is not a file")
+        }
+        try replace(file, with: bytes, mode: exists ? info.st_mode & 0o777 : mode)
+        // Root, by sudo, leaves a user's file the user's.
+        if exists, info.st_uid != geteuid(), chown(file, info.st_uid, info.st_gid) != 0 {
+            throw SystemError("\(file) is changed, but not its user's", code: errno)
+        }
+    }
+
+    /// Writes a whole file by a name below an open directory.
+    static func replace(
+        _ name: String, in directory: CInt, shown path: String, with bytes: some Sequence<UInt8>, mode: UInt32
+    ) throws(SystemError) {
+        let temporary = "\(name).\(getpid()).\(UInt32.random(in: 0 ... .max))"
+        let descriptor = openat(directory, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode)
         guard descriptor >= 0 else { throw SystemError(.cannotCreate, path, code: errno) }
-        var written = Array(bytes).withUnsafeBytes { writeAll($0, to: descriptor) } && fsync(descriptor) == 0
-        var reason = errno
+        var isWritten = Array(bytes).withUnsafeBytes { writeAll($0, to: descriptor) } && fsync(descriptor) == 0
+        var code = errno
         // Some network file systems tell on close only that they have no room.
-        if close(descriptor) != 0, written { (written, reason) = (false, errno) }
-        guard written, rename(temporary, path) == 0 else {
-            let code = written ? errno : reason
-            unlink(temporary)
+        if close(descriptor) != 0, isWritten { (isWritten, code) = (false, errno) }
+        if isWritten {
+            isWritten = renameat(directory, temporary, directory, name) == 0
+            code = errno
+        }
+        guard isWritten else {
+            // What is left of it can't be removed where the directory itself is gone.
+            unlinkat(directory, temporary, 0)
             throw SystemError(path, code: code)
         }
     }

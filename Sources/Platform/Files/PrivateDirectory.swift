@@ -88,18 +88,7 @@ public final class PrivateDirectory: Sendable {
 
     /// Writes a whole file: to a temporary one beside it, synced, then renamed over it. As ``File/replace(_:with:mode:)``.
     public func replace(_ name: String, with bytes: some Sequence<UInt8>) throws(SystemError) {
-        let temporary = "\(name).\(getpid()).\(UInt32.random(in: 0 ... .max))"
-        guard let file = try open(temporary, O_WRONLY | O_CREAT | O_EXCL) else {
-            throw SystemError(.cannotCreate, "\(path) is no longer there")
-        }
-        let written = Array(bytes).withUnsafeBytes { File.writeAll($0, to: file) } && fsync(file) == 0
-        let reason = errno
-        close(file)
-        guard written, renameat(descriptor, temporary, descriptor, name) == 0 else {
-            let code = written ? errno : reason
-            unlinkat(descriptor, temporary, 0)
-            throw SystemError("\(path)/\(name)", code: code)
-        }
+        try File.replace(name, in: descriptor, shown: "\(path)/\(name)", with: bytes, mode: 0o600)
     }
 
     /// Makes a file if it is missing, and locks it for this process, for as long as the descriptor or a copy of it is open.
@@ -109,7 +98,7 @@ public final class PrivateDirectory: Sendable {
     /// - Returns: the locked descriptor; `nil` where another process holds the lock.
     /// - Throws: `SystemError`: as ``open(_:_:mode:)``.
     ///
-    /// The C function is `flock`.
+    /// See ``FileLock``.
     public func takeLock(_ name: String) throws(SystemError) -> CInt? {
         for _ in 0..<3 {
             guard let lock = try open(name, O_RDWR | O_CREAT) else {
@@ -117,17 +106,31 @@ public final class PrivateDirectory: Sendable {
             }
             var held = stat()
             var named = stat()
-            if flock(lock, LOCK_EX | LOCK_NB) == 0, fstat(lock, &held) == 0,
+            let isTaken: Bool
+            do throws(SystemError) { isTaken = try FileLock.take(lock) } catch {
+                close(lock)
+                throw error
+            }
+            if isTaken, fstat(lock, &held) == 0,
                 fstatat(descriptor, name, &named, AT_SYMLINK_NOFOLLOW) == 0, held.st_ino == named.st_ino,
                 held.st_dev == named.st_dev
             {
                 return lock
             }
             close(lock)
-            // Who looks whether it is held, or sweeps, holds it for a moment only.
+            // Who sweeps holds it for a moment only.
             usleep(1000)
         }
         return nil
+    }
+
+    /// Whether another process holds the lock on a file in it. A look, which is in nobody's way: see ``FileLock``.
+    ///
+    /// - Returns: `false` also where there is no such file, or it is no plain file of this user.
+    public func isLocked(_ name: String) -> Bool {
+        guard let file = try? open(name, O_RDONLY) else { return false }
+        defer { close(file) }
+        return FileLock.isHeld(file)
     }
 
     /// Removes a name, whatever it is; one that is not there is no failure.
@@ -142,14 +145,7 @@ public final class PrivateDirectory: Sendable {
             if own >= 0 { close(own) }
             return []
         }
-        defer { closedir(stream) }
-        var names: [String] = []
-        while let entry = readdir(stream) {
-            let bytes = withUnsafeBytes(of: entry.pointee.d_name) { Array($0.prefix { $0 != 0 }) }
-            let name = String(decoding: bytes, as: UTF8.self)
-            if name != ".", name != ".." { names.append(name) }
-        }
-        return names
+        return DirectoryListing.names(stream)
     }
 
     /// A path of a name in it that leads through the open descriptor, and is short enough for a socket's address.
