@@ -42,7 +42,8 @@ let package = Package(
         .target(name: "Netfilter", dependencies: ["Platform"], swiftSettings: strict),
         .target(name: "Host", dependencies: ["Netfilter", "Core", "Platform", subprocess], swiftSettings: strict),
         .target(name: "Imaging", dependencies: ["Core", "Platform", "NBD", crypto], swiftSettings: strict),
-        .target(name: "Diagnostics", dependencies: ["Core", "Platform", "Sessions", "Host"], swiftSettings: strict),
+        .target(
+            name: "Diagnostics", dependencies: ["Core", "Platform", "Sessions", "Host", system], swiftSettings: strict),
 
         .executableTarget(
             name: "scout",
@@ -73,7 +74,8 @@ let package = Package(
             name: "HostTests", dependencies: ["Host", "Netfilter", "Core", "Platform", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
-            name: "DiagnosticsTests", dependencies: ["Diagnostics", "Core", "Platform", "Sessions", "Host"],
+            name: "DiagnosticsTests",
+            dependencies: ["Diagnostics", "Core", "Platform", "Sessions", "Host", "Netfilter", "TestSupport", system],
             swiftSettings: strict),
         .testTarget(
             name: "IntegrationTests",

@@ -21,9 +21,8 @@ struct LiveNetwork: NetworkQuestions {
 
     func sshBanner(
         host: String, port: UInt16, deadline: Duration
-    ) async throws(ScoutError) -> (identification: String?, text: String) {
-        let said = try await BannerProbe.ssh(host: host, port: port, deadline: deadline)
-        return (said.line, said.text)
+    ) async throws(ScoutError) -> SSHIdentification {
+        try await BannerProbe.ssh(host: host, port: port, deadline: deadline)
     }
 
     func read(

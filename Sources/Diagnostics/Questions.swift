@@ -22,7 +22,7 @@ protocol NetworkQuestions: Sendable {
     /// - Throws: `ScoutError` where there is no connection.
     func sshBanner(
         host: String, port: UInt16, deadline: Duration
-    ) async throws(ScoutError) -> (identification: String?, text: String)
+    ) async throws(ScoutError) -> SSHIdentification
     /// What a TCP service says first, up to the deadline, its end, or where enough is read.
     ///
     /// - Throws: `ScoutError` where there is no connection.

@@ -3,25 +3,14 @@ import FoundationEssentials
 import TestSupport
 import Testing
 
-/// One fault of the way to a port, and what the doctor must say of it.
-struct Fault: Sendable, CustomTestStringConvertible {
+/// What makes each fault in the lab.
+enum Blows {
     /// A shell script to run in a node.
     struct Blow: Sendable {
         let node: String
         let script: String
         static func on(_ node: String, _ script: String) -> Blow { Blow(node: node, script: script) }
     }
-
-    let testDescription: String
-    let blows: [Blow]
-    var port = "2003"
-    /// The hop that fails; `nil` where a finding breaks nothing.
-    let hop: String?
-    /// Of the verdict, each.
-    let words: [String]
-    /// Who can mend it.
-    var person = "owner"
-    var hasAgent = true
 
     private static func dnat(_ verb: String, _ rest: String) -> Blow {
         .on("host", "iptables -t nat -\(verb) CONTAINER_INCOMING \(rest)")
@@ -36,95 +25,45 @@ struct Fault: Sendable, CustomTestStringConvertible {
                 + "for i in $(seq 100); do grep -q ':07D3 ' /proc/net/tcp && exit 0; sleep 0.05; done; exit 1")
     }
 
-    static let all = [
-        Fault(
-            testDescription: "the laptop's VPN process is dead", blows: [.on("expert", "pkill openvpn; sleep 0.5")],
-            hop: "vpn-link", words: ["VPN client is not running"], person: "expert"),
-        Fault(
-            testDescription: "the host's VPN process is dead", blows: [.on("host", "pkill openvpn; sleep 0.5")],
-            hop: "host", words: ["10.1.0.2", "its VPN process is dead"]),
-        Fault(
-            testDescription: "the VPN address has changed",
-            blows: [
-                .on("host", "ip address del 10.1.0.2/24 dev tap0; ip address add 10.1.0.7/24 dev tap0"),
-                // As after a minute: the rules forward what comes by tap0, whatever address it is for.
-                .on("expert", "ip neighbour flush dev tap0"),
-            ],
-            hop: "host", words: ["address has changed", "10.1.0.7"], person: "expert"),
-        Fault(
-            testDescription: "another network has the address",
-            blows: [.on("expert", "ip route add 10.1.0.2/32 via 203.0.113.1")],
-            hop: "route", words: ["leave by eth0", "tap0"], person: "expert"),
-        Fault(
-            testDescription: "the container's interface is down",
-            blows: [control, .on("host", "ip link set ve-container down")], hop: "host",
-            words: ["ve-container, is down"]),
-        Fault(
-            testDescription: "the container's interface is down, and nobody can be asked",
-            blows: [.on("host", "ip link set ve-container down")], hop: "host",
-            words: ["the LiveOS is there", "the container or its interface is down"]),
-        Fault(
-            testDescription: "sshd is down", blows: [.on("container", "pkill -o sshd; sleep 0.2")], hop: "host",
-            words: ["refused", "sshd in the container is down"]),
-        Fault(
-            testDescription: "the host key is wrong",
-            blows: [.on("expert", "cd .config/scout; sed 's/10.1.0.99/10.1.0.2/' strangers > known_hosts")],
-            hop: "host-key", words: ["has changed", "SHA256:"], person: "expert"),
-        Fault(
-            testDescription: "the key does not open the account",
-            blows: [.on("container", "echo > /root/.ssh/authorized_keys")], hop: "ssh-auth", words: ["10.1.0.2"],
-            person: "expert"),
-        Fault(
-            testDescription: "the toolkit is missing",
-            blows: [.on("container", "umount /usr/local/bin/scout; rm /usr/local/bin/scout")],
-            hop: "toolkit", words: ["scout is not installed"], person: "expert"),
-        Fault(
-            testDescription: "the service does not listen",
-            blows: [
-                .on("container", "scout serve nbd evidence0 --port 2003 --json > /tmp/lease"),
-                .on("container", "kill -STOP $(sed -n 's/.*\"pid\" : \\([0-9]*\\).*/\\1/p' /tmp/lease)"),
-            ],
-            hop: "listener", words: ["port 2003", "does not listen any more"], person: "expert"),
-        Fault(
-            testDescription: "it listens on 127.0.0.1 only", blows: [serve("127.0.0.1")], hop: "listener",
-            words: ["python3", "loopback address only"], person: "expert"),
-        Fault(
-            testDescription: "the DNAT rule is missing", blows: [dnat("D", right)], hop: "forward",
-            words: ["no rule forwards port 2003"]),
-        Fault(
-            testDescription: "the DNAT rule leads to a wrong address",
-            blows: [dnat("D", right), dnat("I", "-p tcp -m tcp --dport 2003 -j DNAT --to-destination 10.0.3.9:2003")],
-            hop: "forward", words: ["it leads to 10.0.3.9, not to the container"]),
-        Fault(
-            testDescription: "the DNAT rule is shadowed",
-            blows: [dnat("I", "-p tcp -m tcp --dport 2000:2005 -j RETURN")], hop: "forward",
-            words: ["comes too late", "--to-destination 10.0.3.2:2003"]),
-        Fault(
-            testDescription: "a DNAT rule takes another's port",
-            blows: [dnat("I", "-p tcp -m tcp --dport 2000:2005 -j DNAT --to-destination 10.0.3.9")], hop: "forward",
-            words: ["10.0.3.9", "which comes before"]),
-        Fault(
-            testDescription: "FORWARD drops the port",
-            blows: [.on("host", "iptables -I FORWARD -p tcp -m tcp --dport 2003 -j DROP")], hop: "forward",
-            words: ["stopped by filter FORWARD 1"]),
-        Fault(
-            testDescription: "FORWARD's policy drops everything",
-            blows: [control, .on("host", "iptables -F FORWARD")], hop: "host",
-            words: ["FORWARD: policy DROP"]),
-        Fault(
-            testDescription: "FORWARD drops the port, and there is no agent",
-            blows: [.on("host", "iptables -I FORWARD -p tcp -m tcp --dport 2003 -j DROP")], hop: "forward",
-            words: ["did not answer", "agent is absent"], hasAgent: false),
-        Fault(
-            testDescription: "the agent is absent", blows: [], hop: nil,
-            words: ["works end to end", "agent is absent: no socket"], hasAgent: false),
-        Fault(
-            testDescription: "the agent is hung", blows: [.on("host", "pkill -STOP -f '[h]ost agent'")], hop: nil,
-            words: ["works end to end", "agent does not answer within 3 s"]),
-        Fault(
-            testDescription: "the agent is dead", blows: [.on("host", "pkill -KILL -f '[h]ost agent'; sleep 0.2")],
-            hop: nil,
-            words: ["works end to end", "agent is dead"]),
+    /// How each comes about.
+    static let all: [String: [Blow]] = [
+        "the laptop's VPN process is dead": [.on("expert", "pkill openvpn; sleep 0.5")],
+        "the host's VPN process is dead": [.on("host", "pkill openvpn; sleep 0.5")],
+        "the VPN address has changed": [
+            .on("host", "ip address del 10.1.0.2/24 dev tap0; ip address add 10.1.0.7/24 dev tap0"),
+            // As after a minute: the rules forward what comes by tap0, whatever address it is for.
+            .on("expert", "ip neighbour flush dev tap0"),
+        ],
+        "another network has the address": [.on("expert", "ip route add 10.1.0.2/32 via 203.0.113.1")],
+        "the container's interface is down": [control, .on("host", "ip link set ve-container down")],
+        "the container's interface is down, and nobody can be asked": [.on("host", "ip link set ve-container down")],
+        "sshd is down": [.on("container", "pkill -o sshd; sleep 0.2")],
+        "the host key is wrong": [
+            .on("expert", "cd .config/scout; sed 's/10.1.0.99/10.1.0.2/' strangers > known_hosts")
+        ],
+        "the key does not open the account": [.on("container", "echo > /root/.ssh/authorized_keys")],
+        "the toolkit is missing": [.on("container", "umount /usr/local/bin/scout; rm /usr/local/bin/scout")],
+        "the service does not listen": [
+            .on("container", "scout serve nbd evidence0 --port 2003 --json > /tmp/lease"),
+            .on("container", "kill -STOP $(sed -n 's/.*\"pid\" : \\([0-9]*\\).*/\\1/p' /tmp/lease)"),
+        ],
+        "it listens on 127.0.0.1 only": [serve("127.0.0.1")],
+        "the DNAT rule is missing": [dnat("D", right)],
+        "the DNAT rule leads to a wrong address": [
+            dnat("D", right), dnat("I", "-p tcp -m tcp --dport 2003 -j DNAT --to-destination 10.0.3.9:2003"),
+        ],
+        "the DNAT rule is shadowed": [dnat("I", "-p tcp -m tcp --dport 2000:2005 -j RETURN")],
+        "a DNAT rule takes another's port": [
+            dnat("I", "-p tcp -m tcp --dport 2000:2005 -j DNAT --to-destination 10.0.3.9")
+        ],
+        "FORWARD drops the port": [.on("host", "iptables -I FORWARD -p tcp -m tcp --dport 2003 -j DROP")],
+        "FORWARD's policy drops everything": [control, .on("host", "iptables -F FORWARD")],
+        "FORWARD drops the port, and there is no agent": [
+            .on("host", "iptables -I FORWARD -p tcp -m tcp --dport 2003 -j DROP")
+        ],
+        "the agent is absent": [],
+        "the agent is hung": [.on("host", "pkill -STOP -f '[h]ost agent'")],
+        "the agent is dead": [.on("host", "pkill -KILL -f '[h]ost agent'; sleep 0.2")],
     ]
 }
 
@@ -227,17 +166,17 @@ struct DoctorTests {
         try await Task.sleep(for: .milliseconds(1100))
     }
 
-    @Test(InLab(.namespaces), arguments: Fault.all)
-    func namesTheHopAndTheCause(fault: Fault) async throws {
+    @Test(InLab(.namespaces), arguments: WayFault.all)
+    func namesTheHopAndTheCause(fault: WayFault) async throws {
         let lab = try #require(Lab.current)
         try await prepare(lab, agent: fault.hasAgent)
-        for blow in fault.blows {
+        for blow in try #require(Blows.all[fault.testDescription]) {
             let struck = try await lab.shell(blow.node, blow.script)
             try #require(struck.status == 0, "\(blow.script): \(struck.errors)")
         }
         // An answer of the agent may be a second old.
         try await Task.sleep(for: .milliseconds(1100))
-        let (status, report) = try await examine(lab, fault.port)
+        let (status, report) = try await examine(lab, "2003")
         for word in fault.words { #expect(report.verdict.contains(word), "\(report.verdict)") }
         #expect(report.advice.hasPrefix(fault.person + ": "), "\(report.advice)")
         guard let hop = fault.hop else {

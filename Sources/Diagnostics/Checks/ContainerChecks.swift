@@ -68,7 +68,7 @@ extension Check {
         do throws(ScoutError) {
             let said = try await facts.network.sshBanner(
                 host: topology.containerAddress, port: topology.sshPort, deadline: .seconds(3))
-            guard said.identification != nil else {
+            guard said.line != nil else {
                 throw ScoutError(.unreachable, "port \(topology.sshPort) answers, but does not speak SSH")
             }
             return .proven("the container's sshd answers on port \(topology.sshPort)")

@@ -2,6 +2,7 @@ import Core
 import Host
 import FoundationEssentials
 import Platform
+import SystemPackage
 
 /// Why the container's sshd can't be reached, as far as it can be found out from the laptop.
 struct HostUnreachableCheck: Sendable {
@@ -17,7 +18,7 @@ struct HostUnreachableCheck: Sendable {
     /// - Parameter error: what dialling said.
     func explain(_ error: ScoutError) async -> HopFailure {
         let said = error.message
-        let isRefused = said.contains("refused")
+        let isRefused = error.errno == .connectionRefused
         if let address = IPAddress(host), await isAbsent(address, isRefused: isRefused) { return await absent(said) }
         if let listing = try? await facts.scout.hostListing(asks: false, deadline: .seconds(3)) {
             return explain(said, listing)

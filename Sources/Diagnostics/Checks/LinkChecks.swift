@@ -37,13 +37,13 @@ extension Check {
     /// Whether an SSH server answers at the scout's address.
     static let host = Check(.host, needs: [.route], deadline: nil) { facts in
         let (host, port) = (facts.host, facts.subject.sshPort)
-        let said: (identification: String?, text: String)
+        let said: SSHIdentification
         do throws(ScoutError) {
             said = try await facts.network.sshBanner(host: host, port: port, deadline: .seconds(5))
         } catch {
             throw await HostUnreachableCheck(facts).explain(error)
         }
-        guard let banner = said.identification else {
+        guard let banner = said.line else {
             throw HopFailure(
                 said.text.isEmpty
                     ? "\(host) port \(port) accepts the connection, and no SSH server speaks"
