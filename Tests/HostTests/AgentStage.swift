@@ -50,10 +50,11 @@ final class AgentStage: Sendable {
 
     /// Runs an agent while the body runs.
     func serve(
-        taking time: Duration = .zero, _ result: Result<ForwardsReport, ScoutError> = .success(report),
+        taking time: Duration = .zero, limits: AgentLimits = AgentLimits(),
+        _ result: Result<ForwardsReport, ScoutError> = .success(report),
         _ body: () throws -> Void
     ) throws {
-        let agent = HostAgent(socketPath: path) { [self] in
+        let agent = HostAgent(socketPath: path, limits: limits) { [self] in
             evaluations.add(1, ordering: .relaxed)
             mostRunning.max(running.add(1, ordering: .relaxed).newValue, ordering: .relaxed)
             usleep(UInt32(time / .microseconds(1)))

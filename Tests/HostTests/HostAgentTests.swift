@@ -88,13 +88,27 @@ import TestSupport
 
     // MARK: Limits
 
-    @Test func aSilentClientIsDroppedWithinThreeSeconds() throws {
-        try stage.serve {
+    /// A quarter of what the protocol says, so that nobody waits here for what is a matter of arithmetic.
+    private static let quick: AgentLimits = {
+        var limits = AgentLimits()
+        for limit in [\AgentLimits.request, \.evaluation, \.answer, \.look] { limits[keyPath: limit] /= 4 }
+        return limits
+    }()
+
+    @Test func theLimitsAreThoseOfTheProtocol() {
+        let limits = AgentLimits()
+        #expect(limits.request == .seconds(2) && limits.evaluation == .seconds(5) && limits.answer == .seconds(5))
+        #expect(limits.lifetime == .seconds(1) && limits.look == .seconds(1))
+        #expect(HostAgent.maxClients == 16)
+    }
+
+    @Test func aSilentClientIsDroppedWhenItsTimeIsOver() throws {
+        try stage.serve(limits: Self.quick) {
             let silent = try #require(stage.client())
             let half = try #require(stage.client())
             half.say("scout.forw")
             let time = seconds { #expect(silent.hear().isEmpty && half.hear().isEmpty) }
-            #expect(time > 1.5 && time < 3, "\(time) s")
+            #expect(time > 0.375 && time < 1.5, "\(time) s")
         }
     }
 
@@ -118,7 +132,7 @@ import TestSupport
 
     @Test func whoDoesNotReadDoesNotHoldUpOthers() throws {
         let large = AgentStage.report(of: 900_000)
-        try stage.serve(.success(large)) {
+        try stage.serve(limits: Self.quick, .success(large)) {
             let deaf = try (0..<10).map { _ in try #require(stage.client()) }
             for one in deaf { one.say(Self.request) }
             for _ in 0..<5 {
@@ -128,8 +142,8 @@ import TestSupport
                 let time = seconds { length = client.hear().utf8.count }
                 #expect(length > 900_000 && time < 1.5, "\(length) bytes in \(time) s")
             }
-            // And it is not waited for longer than five seconds: the rest is missing then.
-            usleep(5_500_000)
+            // And it is not waited for longer than the limit: the rest is missing then.
+            usleep(1_750_000)
             for one in deaf { #expect(one.hear().utf8.count < 900_000) }
         }
     }
@@ -165,11 +179,11 @@ import TestSupport
     }
 
     @Test func anEvaluationThatTakesTooLongIsNotWaitedForAndNotDoubled() throws {
-        try stage.serve(taking: .seconds(7)) {
+        try stage.serve(taking: .milliseconds(1750), limits: Self.quick) {
             let client = try #require(stage.client())
             client.say(Self.request)
             let time = seconds { #expect(client.hearError() == .busy) }
-            #expect(time > 4.5 && time < 6, "\(time) s")
+            #expect(time > 1.125 && time < 2.25, "\(time) s")
             let next = try #require(stage.client())
             next.say(Self.request)
             #expect(next.hear().contains(ForwardsReport.schema))
@@ -267,7 +281,7 @@ import TestSupport
     }
 
     @Test func aSocketThatVanishesIsPutBack() throws {
-        try stage.serve {
+        try stage.serve(limits: Self.quick) {
             for _ in 0..<2 {
                 unlink(stage.path)
                 #expect(eventually { (try? HostAgentClient.ask(stage.path)) != nil })
@@ -278,7 +292,7 @@ import TestSupport
             // What is no socket stays, and the agent comes back once it is gone.
             unlink(stage.path)
             Workbench.write([9], to: stage.path)
-            usleep(2_200_000)
+            usleep(550_000)
             let left = try File.read(stage.path)
             #expect(left == [9])
             unlink(stage.path)

@@ -13,7 +13,8 @@ struct AgentConnection {
 
     let descriptor: CInt
     /// When its patience, or ours, ends.
-    private(set) var due = ContinuousClock.now + HostAgent.Limit.request
+    private(set) var due: ContinuousClock.Instant
+    private let limits: AgentLimits
     private var phase = Phase.asking(AgentRequest())
 
     private static let usage = ForwardsCache.bytes(
@@ -23,15 +24,20 @@ struct AgentConnection {
     private static let full = ForwardsCache.bytes(
         ScoutError(.busy, "the host's agent has \(HostAgent.maxClients) clients already", hint: "ask again in a moment")
     )
-    private static let slow = ForwardsCache.bytes(
-        ScoutError(
-            .busy,
-            "the host needs longer than \(HostAgent.Limit.evaluation.components.seconds) s to evaluate its rules",
-            hint: "ask again in a moment"))
+    private var slow: [UInt8] {
+        ForwardsCache.bytes(
+            ScoutError(
+                .busy, "the host needs longer than \(limits.evaluation.components.seconds) s to evaluate its rules",
+                hint: "ask again in a moment"))
+    }
 
-    /// - Parameter descriptor: a socket that doesn't block; it is closed when the client is gone.
-    init(_ descriptor: CInt) {
+    /// - Parameters:
+    ///   - descriptor: a socket that doesn't block; it is closed when the client is gone.
+    ///   - limits: how long each step may take.
+    init(_ descriptor: CInt, _ limits: AgentLimits) {
         self.descriptor = descriptor
+        self.limits = limits
+        due = .now + limits.request
     }
 
     var isWaiting: Bool { if case .waiting = phase { true } else { false } }
@@ -47,7 +53,7 @@ struct AgentConnection {
     }
 
     /// Goes on after something has happened.
-    mutating func advance(_ happened: Int16, _ evaluation: ForwardsCache) {
+    mutating func advance(_ happened: Int16, _ cache: ForwardsCache) {
         switch phase {
         case .asking(var request):
             var bytes = [UInt8](repeating: 0, count: request.missing)
@@ -59,8 +65,8 @@ struct AgentConnection {
             case .unknown: give(Self.usage)
             case .forwards:
                 phase = .waiting
-                due = .now + HostAgent.Limit.evaluation
-                if let answer = evaluation.answer() { give(answer) }
+                due = .now + limits.evaluation
+                if let answer = cache.answer() { give(answer) }
             }
         case .waiting: leave()
         case .taking: take()
@@ -71,7 +77,7 @@ struct AgentConnection {
     /// Begins to send an answer.
     mutating func give(_ answer: [UInt8]) {
         phase = .taking(answer, sent: 0)
-        due = .now + HostAgent.Limit.answer
+        due = .now + limits.answer
         take()
     }
 
@@ -83,7 +89,7 @@ struct AgentConnection {
 
     /// Its time is over.
     mutating func dismiss() {
-        if isWaiting { give(Self.slow) } else { leave() }
+        if isWaiting { give(slow) } else { leave() }
     }
 
     mutating func leave() {

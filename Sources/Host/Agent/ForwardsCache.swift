@@ -20,12 +20,16 @@ final class ForwardsCache: Sendable {
     private let find: @Sendable () -> Result<ForwardsReport, ScoutError>
     private let state = Mutex(State())
 
-    /// How long an answer is repeated.
-    static let lifetime = Duration.seconds(1)
+    private let lifetime: Duration
 
-    init(_ find: @escaping @Sendable () -> Result<ForwardsReport, ScoutError>) throws(ScoutError) {
+    /// - Parameters:
+    ///   - lifetime: how long an answer is repeated.
+    ///   - find: finds out the facts; runs on a thread of its own, never twice at a time.
+    /// - Throws: `ScoutError` (`io`) where the system has no descriptor.
+    init(lifetime: Duration, _ find: @escaping @Sendable () -> Result<ForwardsReport, ScoutError>) throws(ScoutError) {
         let ends = try ScoutError.wrap(PipeEnds(nonblocking: [.read, .write]))
         (descriptor, writer) = (ends.read, ends.write)
+        self.lifetime = lifetime
         self.find = find
     }
 
@@ -37,7 +41,7 @@ final class ForwardsCache: Sendable {
     /// The answer, if one is young enough; else `nil`, and one is on its way.
     func answer() -> [UInt8]? {
         let (answer, mustStart) = state.withLock { state -> ([UInt8]?, Bool) in
-            if let at = state.finishedAt, ContinuousClock.now < at + Self.lifetime { return (state.answer, false) }
+            if let at = state.finishedAt, ContinuousClock.now < at + lifetime { return (state.answer, false) }
             if state.isRunning { return (nil, false) }
             state.isRunning = true
             return (nil, true)

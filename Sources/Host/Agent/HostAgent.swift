@@ -10,28 +10,25 @@ public final class HostAgent: Sendable {
     /// How many clients are served at once; one more is told that the agent is busy.
     public static let maxClients = 16
 
-    enum Limit {
-        /// To send the line.
-        static let request = Duration.seconds(2)
-        /// To wait for an evaluation.
-        static let evaluation = Duration.seconds(5)
-        /// To take the whole answer.
-        static let answer = Duration.seconds(5)
-        /// Between two looks whether the socket is still in its place, and so between two attempts to put it back.
-        static let look = Duration.seconds(1)
-        /// How long nobody is accepted after the system ran out of descriptors or memory.
-        static let pause = Duration.milliseconds(200)
-    }
-
     private let socketPath: String
     private let answer: @Sendable () -> Result<ForwardsReport, ScoutError>
+    private let limits: AgentLimits
 
     /// - Parameters:
     ///   - socketPath: where to listen; the directory exists, and somebody hostile may write to it.
     ///   - answer: finds out the facts, without what is the owner's alone. It may take seconds, runs on a thread of its own,
     ///     never twice at a time, and at most about once a second. Of its error only the code is passed on.
-    public init(socketPath: String, answer: @escaping @Sendable () -> Result<ForwardsReport, ScoutError>) {
+    public convenience init(
+        socketPath: String, answer: @escaping @Sendable () -> Result<ForwardsReport, ScoutError>
+    ) {
+        self.init(socketPath: socketPath, limits: AgentLimits(), answer: answer)
+    }
+
+    init(
+        socketPath: String, limits: AgentLimits, answer: @escaping @Sendable () -> Result<ForwardsReport, ScoutError>
+    ) {
         self.socketPath = socketPath
+        self.limits = limits
         self.answer = answer
     }
 
@@ -49,15 +46,15 @@ public final class HostAgent: Sendable {
     ///   where something else is there or the directory doesn't permit a socket, `io` where the system has no descriptor.
     public func run(until stop: CInt, whenListening: () -> Void = {}) throws(ScoutError) {
         let socket = try AgentSocket(at: socketPath)
-        let evaluation: ForwardsCache
+        let cache: ForwardsCache
         do throws(ScoutError) {
-            evaluation = try ForwardsCache(answer)
+            cache = try ForwardsCache(lifetime: limits.lifetime, answer)
         } catch {
             socket.remove()
             throw error
         }
         whenListening()
-        var loop = AgentLoop(socket: socket, path: socketPath, evaluation: evaluation)
+        var loop = AgentLoop(socket: socket, path: socketPath, cache: cache, limits: limits)
         loop.run(until: stop)
     }
 }
@@ -66,15 +63,18 @@ public final class HostAgent: Sendable {
 private struct AgentLoop {
     var socket: AgentSocket?
     let path: String
-    let evaluation: ForwardsCache
+    let cache: ForwardsCache
+    let limits: AgentLimits
     private var clients: [AgentConnection] = []
-    private var lookAt = ContinuousClock.now + HostAgent.Limit.look
+    private var lookAt: ContinuousClock.Instant
     private var pausedUntil: ContinuousClock.Instant?
 
-    init(socket: AgentSocket, path: String, evaluation: ForwardsCache) {
+    init(socket: AgentSocket, path: String, cache: ForwardsCache, limits: AgentLimits) {
         self.socket = socket
         self.path = path
-        self.evaluation = evaluation
+        self.cache = cache
+        self.limits = limits
+        lookAt = .now + limits.look
     }
 
     mutating func run(until stop: CInt) {
@@ -82,7 +82,7 @@ private struct AgentLoop {
             // Where there is no listener, or it is not listened to, poll ignores the place: its descriptor is negative.
             var waiting = [
                 pollfd(fd: stop, events: Int16(POLLIN), revents: 0),
-                pollfd(fd: evaluation.descriptor, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: cache.descriptor, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: pausedUntil == nil ? socket?.descriptor ?? -1 : -1, events: Int16(POLLIN), revents: 0),
             ]
             waiting += clients.map { pollfd(fd: $0.descriptor, events: $0.events, revents: 0) }
@@ -93,7 +93,7 @@ private struct AgentLoop {
             if waiting[0].revents != 0 { break }
             // The clients first: the places fit only as long as nobody has come or gone.
             for (index, ready) in waiting.dropFirst(3).enumerated() where ready.revents != 0 {
-                clients[index].advance(ready.revents, evaluation)
+                clients[index].advance(ready.revents, cache)
             }
             if waiting[1].revents != 0 { spread() }
             dismissLate()
@@ -113,9 +113,9 @@ private struct AgentLoop {
 
     /// Gives the answer that has come to all who wait for it.
     private mutating func spread() {
-        evaluation.drain()
+        cache.drain()
         for index in clients.indices {
-            if clients[index].isWaiting, let answer = evaluation.answer() { clients[index].give(answer) }
+            if clients[index].isWaiting, let answer = cache.answer() { clients[index].give(answer) }
         }
     }
 
@@ -133,14 +133,14 @@ private struct AgentLoop {
             guard connection >= 0 else {
                 if errno == EINTR || errno == ECONNABORTED { continue }
                 // Out of descriptors or memory: the queue stays readable, so look away for a moment.
-                if errno != EAGAIN { pausedUntil = .now + HostAgent.Limit.pause }
+                if errno != EAGAIN { pausedUntil = .now + limits.pause }
                 return
             }
             guard fcntl(connection, F_SETFD, FD_CLOEXEC) == 0, fcntl(connection, F_SETFL, O_NONBLOCK) == 0 else {
                 close(connection)
                 continue
             }
-            var client = AgentConnection(connection)
+            var client = AgentConnection(connection, limits)
             if clients.count < HostAgent.maxClients {
                 clients.append(client)
             } else {
@@ -152,7 +152,7 @@ private struct AgentLoop {
 
     private mutating func keepInPlace() {
         guard ContinuousClock.now >= lookAt else { return }
-        lookAt = .now + HostAgent.Limit.look
+        lookAt = .now + limits.look
         guard socket?.isInPlace != true else { return }
         // The old one is kept until there is another: it may come back by the hand that took it.
         if let new = try? AgentSocket(at: path) {

@@ -5,15 +5,17 @@ import Netfilter
 struct Closing {
     let topology: Topology
     let server: HostControlServer
+    let tools: HostTools
     var settings: HostSettings
     /// What could not be done; something may be open.
     var failures: [ScoutError] = []
     var changed = false
     var endedSessions = 0
 
-    init(topology: Topology, server: HostControlServer, settings: HostSettings) {
+    init(topology: Topology, server: HostControlServer, tools: HostTools, settings: HostSettings) {
         self.topology = topology
         self.server = server
+        self.tools = tools
         self.settings = settings
     }
 
@@ -31,8 +33,8 @@ struct Closing {
     mutating func run() async {
         var isLoaded = false
         do throws(ScoutError) {
-            let kernel = try await KernelRules.look()
-            await kernel.sift(&settings, topology)
+            let kernel = try await KernelRules(tools)
+            await kernel.removeRefused(from: &settings, topology)
             isLoaded = true
             for family in KernelRules.families where await !load(family, into: kernel) { isLoaded = false }
         } catch {
@@ -47,7 +49,7 @@ struct Closing {
         }
         guard isLoaded else { return }
         do throws(ScoutError) {
-            changed = try await HostSysctl.bringInLine(topology) || changed
+            changed = try await HostSysctl.apply(topology, tools) || changed
         } catch {
             failures.append(error)
         }
@@ -71,7 +73,7 @@ struct Closing {
     /// Says what went wrong, after all has been closed that could be.
     ///
     /// - Throws: the first failure, or else the first problem with what the owner has set; each names all.
-    func judge() throws(ScoutError) {
+    func throwFailures() throws(ScoutError) {
         guard let first = failures.first ?? settings.problems.first else { return }
         var words = (failures + settings.problems).map(\.message)
         if failures.isEmpty { words[0] = "both switches are off until this is mended: \(words[0])" }

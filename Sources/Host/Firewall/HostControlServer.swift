@@ -6,9 +6,11 @@ import Platform
 struct HostControlServer: Sendable {
     let port: UInt16
     let pidFile: String
+    private let tools: HostTools
 
-    init(port: UInt16, paths: Paths) {
+    init(port: UInt16, paths: Paths, tools: HostTools) {
         self.port = port
+        self.tools = tools
         pidFile = paths.runtimeDirectory + "/host-sshd.pid"
     }
 
@@ -45,8 +47,8 @@ struct HostControlServer: Sendable {
         // sshd does not start without it, and /run is empty after a boot.
         mkdir("/run/sshd", 0o755)
         // It insists on its full path, because it starts itself anew for each connection.
-        let answer = try await HostTool("sh")(
-            ["-c", "exec \"$(command -v sshd)\" \"$@\"", "sshd", "-p", "\(port)", "-o", "PidFile=\(pidFile)"])
+        let answer = try await tools.run(
+            "sh", ["-c", "exec \"$(command -v sshd)\" \"$@\"", "sshd", "-p", "\(port)", "-o", "PidFile=\(pidFile)"])
         guard let answer, answer.status == 0 else {
             throw ScoutError(
                 .failed, "the host's sshd does not start: \(answer?.complaint ?? "there is no shell here")",

@@ -11,6 +11,7 @@ public struct HostFirewall: Sendable {
     private let topology: Topology
     private let paths: Paths
     private let server: HostControlServer
+    private let tools: HostTools
 
     /// - Parameters:
     ///   - topology: the addresses, interfaces and ports.
@@ -18,7 +19,8 @@ public struct HostFirewall: Sendable {
     public init(topology: Topology, paths: Paths) {
         self.topology = topology
         self.paths = paths
-        server = HostControlServer(port: topology.hostControlPort, paths: paths)
+        tools = HostTools()
+        server = HostControlServer(port: topology.hostControlPort, paths: paths, tools: tools)
     }
 
     /// Refuses a machine that is no Bitscout host: these rules would cut it off, and its own mean something else.
@@ -61,7 +63,7 @@ public struct HostFirewall: Sendable {
     ///   kernel refuses.
     public func apply() async throws(ScoutError) -> Bool {
         try guardHost()
-        var closing = Closing(topology: topology, server: server, settings: HostSettings(paths))
+        var closing = Closing(topology: topology, server: server, tools: tools, settings: HostSettings(paths))
         let lock = await closing.lock(paths)
         defer { lock?.release() }
         if lock != nil { closing.settings = HostSettings(paths) }
@@ -70,7 +72,7 @@ public struct HostFirewall: Sendable {
             // After a restart of the host its sshd follows the switch, too.
             closing.changed = try await server.start() || closing.changed
         }
-        try closing.judge()
+        try closing.throwFailures()
         return closing.changed
     }
 
@@ -87,7 +89,7 @@ public struct HostFirewall: Sendable {
     }
 
     private func disable(_ name: HostSwitches.Name) async throws(ScoutError) -> HostSwitchReport {
-        var closing = Closing(topology: topology, server: server, settings: HostSettings(paths))
+        var closing = Closing(topology: topology, server: server, tools: tools, settings: HostSettings(paths))
         let lock = await closing.lock(paths)
         defer { lock?.release() }
         if lock != nil { closing.settings = HostSettings(paths) }
@@ -106,7 +108,7 @@ public struct HostFirewall: Sendable {
             }
         }
         await closing.run()
-        try closing.judge()
+        try closing.throwFailures()
         return report(name, enabled: false, changed: closing.changed, ended: closing.endedSessions)
     }
 
@@ -117,7 +119,7 @@ public struct HostFirewall: Sendable {
         if let problem = before.problems.first { throw problem }
         var settings = before
         settings.switches[name] = true
-        let kernel = try await KernelRules.look()
+        let kernel = try await KernelRules(tools)
         // All or nothing: what the kernel refuses changes nothing.
         for family in KernelRules.families { try await kernel.test(settings.generator(topology), family) }
         do throws(ScoutError) {
@@ -125,12 +127,12 @@ public struct HostFirewall: Sendable {
             for family in KernelRules.families {
                 changed = try await kernel.load(settings.generator(topology), family) || changed
             }
-            changed = try await HostSysctl.bringInLine(topology) || changed
+            changed = try await HostSysctl.apply(topology, tools) || changed
             if name == .control { changed = try await server.start() || changed }
             if settings.switches != before.switches { try settings.switches.save(paths) }
             return report(name, enabled: true, changed: changed, ended: 0)
         } catch {
-            var closing = Closing(topology: topology, server: server, settings: before)
+            var closing = Closing(topology: topology, server: server, tools: tools, settings: before)
             await closing.run()
             if let failure = closing.failures.first {
                 throw ScoutError(error.code, "\(error); and what was opened could not be closed: \(failure)")
@@ -175,11 +177,11 @@ public struct HostFirewall: Sendable {
         let settings = HostSettings(paths)
         guard settings.problems.isEmpty else { return (false, settings.problems) }
         do throws(ScoutError) {
-            let kernel = try await KernelRules.look()
+            let kernel = try await KernelRules(tools)
             for family in KernelRules.families {
-                guard try await kernel.hold(settings.generator(topology), family) else { return (false, []) }
+                guard try await kernel.has(settings.generator(topology), family) else { return (false, []) }
             }
-            return (HostSysctl.isInLine(topology), [])
+            return (HostSysctl.isApplied(topology), [])
         } catch {
             return (false, [error])
         }
@@ -190,7 +192,7 @@ public struct HostFirewall: Sendable {
     /// - Parameter source: what the report shall say it is from.
     /// - Throws: `ScoutError` (`refused`) where they can't be read.
     public func report(source: ForwardsReport.Source) async throws(ScoutError) -> ForwardsReport {
-        guard let answer = try await HostTool("sh")(["-c", HostListing.script]) else {
+        guard let answer = try await tools.run("sh", ["-c", HostListing.script]) else {
             throw ScoutError(.failed, "there is no shell here")
         }
         return try HostListing(answer.output).report(topology, source: source, checkedAt: Date())

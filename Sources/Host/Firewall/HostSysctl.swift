@@ -21,8 +21,8 @@ enum HostSysctl {
         interfaces(topology).map { "/proc/sys/net/ipv4/conf/\($0)/forwarding" }.filter { access($0, F_OK) == 0 }
     }
 
-    /// Whether all is as ``bringInLine(_:)`` leaves it.
-    static func isInLine(_ topology: Topology) -> Bool {
+    /// Whether all is as ``apply(_:_:)`` leaves it.
+    static func isApplied(_ topology: Topology) -> Bool {
         value(forwarding) == "1" && forwards(topology).allSatisfy { value($0) == "1" }
             && advertisements(topology).allSatisfy { value($0) == "0" }
     }
@@ -34,18 +34,18 @@ enum HostSysctl {
     /// but the end of the interface.
     ///
     /// - Returns: whether anything had to be changed.
-    static func bringInLine(_ topology: Topology) async throws(ScoutError) -> Bool {
+    static func apply(_ topology: Topology, _ tools: HostTools) async throws(ScoutError) -> Bool {
         var changed = false
         for file in advertisements(topology) { changed = try set(file, to: "0") || changed }
         for interface in interfaces(topology) where access("/proc/sys/net/ipv6/conf/\(interface)", F_OK) == 0 {
             // What was taken before stays otherwise.
-            let words = ["-6", "route", "flush", "dev", interface, "proto", "ra"]
-            let answer = try await HostTool("ip")(words)
+            let arguments = ["-6", "route", "flush", "dev", interface, "proto", "ra"]
+            let answer = try await tools.run("ip", arguments)
             guard let answer, answer.status == 0 else {
                 throw ScoutError(
                     .failed,
                     "routes that \(interface) has advertised can't be removed: \(answer?.complaint ?? "no ip here")",
-                    hint: "ip " + words.joined(separator: " "))
+                    hint: "ip " + arguments.joined(separator: " "))
             }
         }
         for file in [forwarding] + forwards(topology) { changed = try set(file, to: "1") || changed }

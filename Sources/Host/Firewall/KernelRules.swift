@@ -6,11 +6,15 @@ import Netfilter
 struct KernelRules {
     private let present: [BackEnd]
     private let standard: BackEnd
+    private let tools: HostTools
 
+    /// Finds out which back ends there are.
+    ///
     /// - Throws: `ScoutError` (`failed`) where the host has no iptables.
-    static func look() async throws(ScoutError) -> KernelRules {
-        let present = try await BackEnd.present()
-        return KernelRules(present: present, standard: try await BackEnd.standard(of: present))
+    init(_ tools: HostTools) async throws(ScoutError) {
+        self.tools = tools
+        present = try await BackEnd.present(tools)
+        standard = try await BackEnd.standard(of: present, tools)
     }
 
     /// The families there are rules for. IPv6 first: it only closes. A kernel without IPv6 has nothing to close.
@@ -24,11 +28,11 @@ struct KernelRules {
     }
 
     private func loaded(_ family: RuleSet.Family, _ backEnd: BackEnd) async throws(ScoutError) -> NormalRules {
-        NormalRules(String(decoding: try await backEnd.loaded(family), as: UTF8.self))
+        NormalRules(String(decoding: try await backEnd.loaded(family, tools), as: UTF8.self))
     }
 
     /// Whether exactly these rules are in force.
-    func hold(_ rules: RuleGenerator, _ family: RuleSet.Family) async throws(ScoutError) -> Bool {
+    func has(_ rules: RuleGenerator, _ family: RuleSet.Family) async throws(ScoutError) -> Bool {
         for backEnd in present {
             let loaded = try await loaded(family, backEnd)
             let isRight =
@@ -41,7 +45,7 @@ struct KernelRules {
 
     /// Has the tools read the rules, and load nothing.
     func test(_ rules: RuleGenerator, _ family: RuleSet.Family) async throws(ScoutError) {
-        try await standard.load(Self.text(rules, family), family, onlyTest: true)
+        try await standard.load(Self.text(rules, family), family, tools, onlyTest: true)
     }
 
     /// Loads one family's rules in one transaction, and empties the tables of the other back end.
@@ -52,13 +56,13 @@ struct KernelRules {
         let text = Self.text(rules, family)
         var changed = false
         if try await !loaded(family, standard).holds(NormalRules(text)) {
-            try await standard.load(text, family)
+            try await standard.load(text, family, tools)
             changed = true
         }
         // A packet passes both back ends: what the other one still holds would be in force beside ours.
         for other in present where other != standard {
             for table in try await loaded(family, other).tables.intersection(Self.ours).sorted() {
-                try await other.load(Self.empty(table), family)
+                try await other.load(Self.empty(table), family, tools)
                 changed = true
             }
         }
@@ -72,7 +76,7 @@ struct KernelRules {
     }
 
     /// Leaves out the owner's files that the tools refuse, and notes them as problems.
-    func sift(_ settings: inout HostSettings, _ topology: Topology) async {
+    func removeRefused(from settings: inout HostSettings, _ topology: Topology) async {
         for family in Self.families where settings.customRules.contains(where: { $0.family == family }) {
             guard await refusal(of: settings.generator(topology), family) != nil else { continue }
             let files = settings.customRules.filter { $0.family == family }

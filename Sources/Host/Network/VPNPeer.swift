@@ -16,7 +16,8 @@ public enum VPNPeer {
     public static func silence(on interface: String) async -> String? {
         let event = (try? File.read("/sys/class/net/\(interface)/uevent")).flatMap { $0 } ?? []
         if String(decoding: event, as: UTF8.self).contains("DEVTYPE=wireguard") {
-            guard let answer = try? await HostTool("wg")(["show", interface, "latest-handshakes"]), answer.status == 0
+            guard let answer = try? await HostTools().run("wg", ["show", interface, "latest-handshakes"]),
+                answer.status == 0
             else { return nil }
             return wireGuard(String(decoding: answer.output, as: UTF8.self), now: Int(time(nil)))
         }

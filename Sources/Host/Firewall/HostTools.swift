@@ -1,8 +1,8 @@
 import Core
 import Subprocess
 
-/// A program of the host's own, looked for where administrators' programs lie, in an environment of ours.
-struct HostTool {
+/// The host's own programs, looked for where administrators' programs lie, in an environment of ours.
+struct HostTools: Sendable {
     /// What it left.
     struct Answer: Sendable {
         let status: Int
@@ -13,34 +13,29 @@ struct HostTool {
         var complaint: String { errors.split(separator: "\n").last.map(String.init) ?? "status \(status)" }
     }
 
-    /// Its name.
-    let name: String
+    /// Where they are, directories separated by colons.
+    var path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-    private static let environment: [Environment.Key: String] = [
-        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "HOME": "/",
-    ]
+    private var environment: [Environment.Key: String] { ["PATH": path, "LC_ALL": "C", "HOME": "/"] }
 
-    init(_ name: String) {
-        self.name = name
-    }
-
-    /// Runs it to its end, or kills it.
+    /// Runs a program to its end, or kills it.
     ///
     /// - Parameters:
+    ///   - name: the program's.
     ///   - arguments: its words.
     ///   - input: what it reads on stdin.
     ///   - deadline: how long it may take.
     /// - Returns: `nil` where there is no such program.
     /// - Throws: `ScoutError`: `failed` where it can't be run or takes longer, `interrupted`.
-    func callAsFunction(
-        _ arguments: [String] = [], input: String = "", deadline: Duration = .seconds(10)
+    func run(
+        _ name: String, _ arguments: [String] = [], input: String = "", deadline: Duration = .seconds(10)
     ) async throws(ScoutError) -> Answer? {
-        let name = name
+        let environment = environment
         do {
             return try await withThrowingTaskGroup(of: Answer?.self) { group in
                 group.addTask {
-                    let result = try await run(
-                        .name(name), arguments: Arguments(arguments), environment: .custom(Self.environment),
+                    let result = try await Subprocess.run(
+                        .name(name), arguments: Arguments(arguments), environment: .custom(environment),
                         input: .string(input), output: .bytes(limit: 32 << 20), error: .string(limit: 1 << 20))
                     let status =
                         switch result.terminationStatus {
