@@ -40,7 +40,7 @@ let package = Package(
         .target(name: "Sessions", dependencies: ["Core", "Platform", "SSH"], swiftSettings: strict),
         .target(name: "Ports", dependencies: ["Core", "Platform", "NBD", log], swiftSettings: strict),
         .target(name: "Netfilter", dependencies: ["Platform"], swiftSettings: strict),
-        .target(name: "Host", dependencies: ["Netfilter", "Core", "Platform", subprocess], swiftSettings: strict),
+        .target(name: "Host", dependencies: ["Netfilter", "Core", "Platform"], swiftSettings: strict),
         .target(name: "Imaging", dependencies: ["Core", "Platform", "NBD", crypto], swiftSettings: strict),
         .target(
             name: "Diagnostics", dependencies: ["Core", "Platform", "Sessions", "Host", system], swiftSettings: strict),

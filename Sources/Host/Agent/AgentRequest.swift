@@ -1,5 +1,4 @@
 import Core
-import Glibc
 
 /// What the container and the host's agent have agreed on (Docs/HostAgentProtocol.md).
 enum AgentProtocol {
@@ -9,11 +8,6 @@ enum AgentProtocol {
     static let longestRequest = 64
     /// The longest answer in bytes.
     static let longestAnswer = 1 << 20
-
-    /// A stream socket that never blocks.
-    static func socket() -> CInt {
-        Glibc.socket(AF_UNIX, CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
-    }
 }
 
 /// The line of one client, as it comes in pieces of any size.

@@ -14,8 +14,6 @@ struct AgentSocket {
     private let device: dev_t
     private let inode: ino_t
 
-    private static let pathOnly: CInt = 0o10000000  // O_PATH
-
     /// Puts a socket at a path, in place of one that nobody listens on.
     ///
     /// - Throws: `ScoutError`: `busy` where somebody listens there, `cannotCreate` where something else than a socket is
@@ -28,6 +26,7 @@ struct AgentSocket {
 
         let privateName = ".scout-\(String(UInt64.random(in: 0 ... .max), radix: 36))"
         guard mkdirat(directory, privateName, 0o700) == 0 else { throw Self.failure(path, errno) }
+        // Empty by then, unless somebody hostile has put something there: his name stays.
         defer { unlinkat(directory, privateName, AT_REMOVEDIR) }
         let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
         let inner = openat(directory, privateName, flags)
@@ -38,9 +37,9 @@ struct AgentSocket {
             throw ScoutError(.cannotCreate, "\(path): somebody replaces what is made beside it")
         }
 
-        let listener = AgentProtocol.socket()
-        guard listener >= 0 else { throw Self.failure(path, errno) }
+        let listener = try ScoutError.wrap(UnixSocket.make(isNonblocking: true))
         do throws(ScoutError) {
+            // Moved it has no name here any more, linked it has one too many: neither is a failure.
             defer { unlinkat(inner, "s", 0) }
             let bound = try ScoutError.wrap(
                 UnixAddress.withSocketAddress("/proc/self/fd/\(inner)/s") { bind(listener, $0, $1) })
@@ -86,7 +85,7 @@ struct AgentSocket {
 
     /// Whether there is a socket without a listener; throws for all else that is in the way.
     private static func examine(_ name: String, in directory: CInt, _ path: String) throws(ScoutError) -> Bool {
-        let found = openat(directory, name, pathOnly | O_NOFOLLOW | O_CLOEXEC)
+        let found = openat(directory, name, LinuxFile.pathOnly | O_NOFOLLOW | O_CLOEXEC)
         if found < 0 {
             if errno == ENOENT { return false }
             throw failure(path, errno)
@@ -99,8 +98,7 @@ struct AgentSocket {
                 .cannotCreate, "\(path) is \(what), and is left as it is",
                 hint: "find out who made it, remove it, and start the agent again")
         }
-        let probe = AgentProtocol.socket()
-        guard probe >= 0 else { throw failure(path, errno) }
+        let probe = try ScoutError.wrap(UnixSocket.make(isNonblocking: true))
         defer { close(probe) }
         // By way of the descriptor it is the socket that was examined, whatever has the name by now.
         let status = try ScoutError.wrap(

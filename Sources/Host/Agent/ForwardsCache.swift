@@ -1,6 +1,5 @@
 import Core
 import FoundationEssentials
-import Glibc
 import Platform
 import Synchronization
 
@@ -14,9 +13,7 @@ final class ForwardsCache: Sendable {
         var finishedAt: ContinuousClock.Instant?
     }
 
-    /// Readable after an evaluation has ended, until ``drain()``.
-    let descriptor: CInt
-    private let writer: CInt
+    private let wake: WakeEvent
     private let find: @Sendable () -> Result<ForwardsReport, ScoutError>
     private let state = Mutex(State())
 
@@ -27,16 +24,13 @@ final class ForwardsCache: Sendable {
     ///   - find: finds out the facts; runs on a thread of its own, never twice at a time.
     /// - Throws: `ScoutError` (`io`) where the system has no descriptor.
     init(lifetime: Duration, _ find: @escaping @Sendable () -> Result<ForwardsReport, ScoutError>) throws(ScoutError) {
-        let ends = try ScoutError.wrap(PipeEnds(nonblocking: [.read, .write]))
-        (descriptor, writer) = (ends.read, ends.write)
+        wake = try ScoutError.wrap(WakeEvent())
         self.lifetime = lifetime
         self.find = find
     }
 
-    deinit {
-        close(descriptor)
-        close(writer)
-    }
+    /// Readable after an evaluation has ended, until ``drain()``.
+    var descriptor: CInt { wake.descriptor }
 
     /// The answer, if one is young enough; else `nil`, and one is on its way.
     func answer() -> [UInt8]? {
@@ -54,16 +48,11 @@ final class ForwardsCache: Sendable {
         return answer
     }
 
-    func drain() {
-        var bytes = [UInt8](repeating: 0, count: 64)
-        while read(descriptor, &bytes, bytes.count) == bytes.count {}
-    }
+    func drain() { wake.drain() }
 
     private func finish(_ answer: [UInt8]) {
         state.withLock { $0 = State(isRunning: false, answer: answer, finishedAt: .now) }
-        var byte: UInt8 = 1
-        // A pipe that is full has woken its reader already.
-        _ = write(writer, &byte, 1)
+        wake.signal()
     }
 
     private func evaluate() {

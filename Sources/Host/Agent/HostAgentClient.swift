@@ -52,8 +52,7 @@ public enum HostAgentClient {
         }
 
         func answer() throws(ScoutError) -> [UInt8] {
-            let descriptor = AgentProtocol.socket()
-            guard descriptor >= 0 else { throw broken(errno) }
+            let descriptor = try ScoutError.wrap(UnixSocket.make(isNonblocking: true))
             defer { close(descriptor) }
             try dial(descriptor)
             // An agent that turns clients away has closed by now; what it said can still be read.

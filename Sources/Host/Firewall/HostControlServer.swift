@@ -44,7 +44,7 @@ struct HostControlServer: Sendable {
         if isListening { return false }
         try ScoutError.wrap(
             File.makePrivateDirectory(String(pidFile.prefix(upTo: pidFile.lastIndex(of: "/") ?? pidFile.startIndex))))
-        // sshd does not start without it, and /run is empty after a boot.
+        // sshd does not start without it, and /run is empty after a boot; where it can't be made, sshd says so.
         mkdir("/run/sshd", 0o755)
         // It insists on its full path, because it starts itself anew for each connection.
         let answer = try await tools.run(
@@ -70,7 +70,8 @@ struct HostControlServer: Sendable {
     /// - Throws: `ScoutError` (`failed`) where it does not end.
     func stop() async throws(ScoutError) -> Int? {
         guard let process else { return nil }
-        // Stopped, it can't start another session while they are counted.
+        // Stopped, it can't start another session while they are counted. It is no child of this process, so what
+        // becomes of the signals is seen by looking at the processes below.
         kill(process, SIGSTOP)
         let sessions = Self.processes().filter { Self.parent(of: $0) == process }
         let all = [process] + sessions
@@ -109,15 +110,6 @@ struct HostControlServer: Sendable {
     }
 
     private static func processes() -> [pid_t] {
-        guard let directory = opendir("/proc") else { return [] }
-        defer { closedir(directory) }
-        var found: [pid_t] = []
-        while let entry = readdir(directory) {
-            let name = withUnsafeBytes(of: entry.pointee.d_name) {
-                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            if let pid = pid_t(name) { found.append(pid) }
-        }
-        return found
+        DirectoryListing.names(in: "/proc").compactMap { pid_t($0) }
     }
 }

@@ -192,9 +192,22 @@ public struct HostFirewall: Sendable {
     /// - Parameter source: what the report shall say it is from.
     /// - Throws: `ScoutError` (`refused`) where they can't be read.
     public func report(source: ForwardsReport.Source) async throws(ScoutError) -> ForwardsReport {
-        guard let answer = try await tools.run("sh", ["-c", HostListing.script]) else {
-            throw ScoutError(.failed, "there is no shell here")
+        try report(try await tools.run("sh", ["-c", HostListing.script]), source)
+    }
+
+    /// The host's rules, evaluated, without what is the owner's alone: what the agent says.
+    ///
+    /// Blocks the calling thread, for some ten seconds at the most.
+    public func redactedReport() -> Result<ForwardsReport, ScoutError> {
+        Result { () throws(ScoutError) in
+            try report(try tools.runBlocking("sh", ["-c", HostListing.script]), .agent).redacted(topology)
         }
+    }
+
+    private func report(
+        _ answer: HostTools.Answer?, _ source: ForwardsReport.Source
+    ) throws(ScoutError) -> ForwardsReport {
+        guard let answer else { throw ScoutError(.failed, "there is no shell here") }
         return try HostListing(answer.output).report(topology, source: source, checkedAt: Date())
     }
 }

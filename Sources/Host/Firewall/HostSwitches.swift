@@ -1,6 +1,5 @@
 import Core
 import FoundationEssentials
-import Glibc
 import Platform
 
 /// The owner's two switches, as they were last set: kept in a file, so that they outlast a restart.
@@ -47,32 +46,4 @@ public struct HostSwitches: Codable, Hashable, Sendable {
         try ScoutError.wrap(File.makePrivateDirectory(paths.hostDirectory))
         try ScoutError.wrap(File.replace(Self.file(paths), with: Array(bytes) + [10], mode: 0o644))
     }
-}
-
-/// Held while a process of this toolkit changes something of the host's firewall.
-struct HostLock {
-    private let descriptor: CInt
-
-    /// Waits for it.
-    ///
-    /// - Throws: `ScoutError`: `refused`, `cannotCreate` where the directory or the file is not to be had, `busy` after 10 s.
-    init(_ paths: Paths) async throws(ScoutError) {
-        // Not beside the switches: their disk may be full, or read-only.
-        try ScoutError.wrap(File.makePrivateDirectory(paths.runtimeDirectory))
-        let path = paths.runtimeDirectory + "/host-firewall.lock"
-        let lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0o600)
-        guard lock >= 0 else { throw ScoutError(.cannotCreate, "\(path): \(String(cString: strerror(errno)))") }
-        let end = ContinuousClock.now + .seconds(10)
-        while flock(lock, LOCK_EX | LOCK_NB) != 0 {
-            guard ContinuousClock.now < end else {
-                close(lock)
-                throw ScoutError(
-                    .busy, "another scout has been changing the firewall for ten seconds", hint: "run it again")
-            }
-            try? await Task.sleep(for: .milliseconds(50))
-        }
-        descriptor = lock
-    }
-
-    func release() { close(descriptor) }
 }

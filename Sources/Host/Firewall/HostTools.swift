@@ -1,10 +1,11 @@
 import Core
-import Subprocess
+import Platform
 
 /// The host's own programs, looked for where administrators' programs lie, in an environment of ours.
 struct HostTools: Sendable {
-    /// What it left.
+    /// What one left.
     struct Answer: Sendable {
+        /// Its exit status; 128 and the signal's number where a signal ended it.
         let status: Int
         let output: [UInt8]
         let errors: String
@@ -16,49 +17,64 @@ struct HostTools: Sendable {
     /// Where they are, directories separated by colons.
     var path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-    private var environment: [Environment.Key: String] { ["PATH": path, "LC_ALL": "C", "HOME": "/"] }
+    /// How many bytes one may print.
+    private static let limit = 32 << 20
+    /// How many bytes of what one complains of are kept.
+    private static let errorLimit = 1 << 20
 
-    /// Runs a program to its end, or kills it.
+    /// Runs a program to its end, or kills it, while the caller's thread does other work.
     ///
     /// - Parameters:
     ///   - name: the program's.
-    ///   - arguments: its words.
+    ///   - arguments: what follows its name.
     ///   - input: what it reads on stdin.
     ///   - deadline: how long it may take.
     /// - Returns: `nil` where there is no such program.
-    /// - Throws: `ScoutError`: `failed` where it can't be run or takes longer, `interrupted`.
+    /// - Throws: `ScoutError`: `failed` where it can't be run, prints too much or takes longer, `interrupted` where the task
+    ///   is cancelled.
     func run(
         _ name: String, _ arguments: [String] = [], input: String = "", deadline: Duration = .seconds(10)
     ) async throws(ScoutError) -> Answer? {
-        let environment = environment
-        do {
-            return try await withThrowingTaskGroup(of: Answer?.self) { group in
-                group.addTask {
-                    let result = try await Subprocess.run(
-                        .name(name), arguments: Arguments(arguments), environment: .custom(environment),
-                        input: .string(input), output: .bytes(limit: 32 << 20), error: .string(limit: 1 << 20))
-                    let status =
-                        switch result.terminationStatus {
-                        case .exited(let code): Int(code)
-                        case .signaled(let number): 128 + Int(number)
-                        }
-                    return Answer(status: status, output: result.standardOutput, errors: result.standardError)
-                }
-                group.addTask {
-                    try await Task.sleep(for: deadline)
-                    throw ScoutError(.failed, "\(name) took longer than \(deadline.components.seconds) s")
-                }
-                defer { group.cancelAll() }
-                return try await group.next() ?? nil
+        let stop = try ScoutError.wrap(WakeEvent())
+        let result: Result<Answer?, ScoutError> = await withTaskCancellationHandler {
+            do {
+                return .success(
+                    try await Thread.run {
+                        try runBlocking(name, arguments, input: input, deadline: deadline, stop: stop)
+                    })
+            } catch {
+                return .failure(ScoutError.known(error) ?? ScoutError(.failed, "\(name) can't be run: \(error)"))
             }
-        } catch let error as ScoutError {
-            throw error
-        } catch let error as SubprocessError where error.code == .executableNotFound {
-            return nil
-        } catch is CancellationError {
-            throw ScoutError(.interrupted, "interrupted")
+        } onCancel: {
+            stop.signal()
+        }
+        if Task.isCancelled { throw ScoutError(.interrupted, "interrupted") }
+        return try result.get()
+    }
+
+    /// As ``run(_:_:input:deadline:)``; blocks the calling thread.
+    ///
+    /// - Parameter stop: ends the program early; nothing by default.
+    func runBlocking(
+        _ name: String, _ arguments: [String] = [], input: String = "", deadline: Duration = .seconds(10),
+        stop: WakeEvent? = nil
+    ) throws(ScoutError) -> Answer? {
+        guard let file = ChildProcess.find(name, path: path) else { return nil }
+        let child = ChildProcess(
+            file, [name] + arguments, environment: ["PATH": path, "LC_ALL": "C", "HOME": "/"])
+        let found: ChildProcess.Output
+        do throws(SystemError) {
+            found = try child.output(
+                within: deadline, limit: Self.limit, input: Array(input.utf8), errorLimit: Self.errorLimit,
+                stop: stop?.descriptor ?? -1)
         } catch {
             throw ScoutError(.failed, "\(name) can't be run: \(error)")
         }
+        if found.isTooLong { throw ScoutError(.failed, "\(name) prints more than \(Self.limit >> 20) MiB") }
+        guard let status = found.status else {
+            throw ScoutError(.failed, "\(name) took longer than \(deadline.components.seconds) s")
+        }
+        return Answer(
+            status: Int(status.shellCode), output: found.bytes, errors: String(decoding: found.errors, as: UTF8.self))
     }
 }

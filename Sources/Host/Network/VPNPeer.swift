@@ -1,5 +1,4 @@
 import Core
-import FoundationEssentials
 import Glibc
 import Platform
 
@@ -29,7 +28,8 @@ public enum VPNPeer {
     /// A file that nobody holds open is what an earlier VPN left behind, and says nothing; so does another one's.
     static func stalled(on interface: String, directories: [String]) async -> String? {
         for directory in directories {
-            for name in entries(directory) where name.hasSuffix(".status") || name.hasPrefix("status") {
+            for name in DirectoryListing.names(in: directory)
+            where name.hasSuffix(".status") || name.hasPrefix("status") {
                 let path = "\(directory)/\(name)"
                 var status = stat()
                 guard stat(path, &status) == 0 else { continue }
@@ -46,10 +46,10 @@ public enum VPNPeer {
     ///
     /// - Returns: `nil` where there is none, or where this user may not see it.
     private static func holder(of path: String, and interface: String) -> pid_t? {
-        entries("/proc").compactMap { pid_t($0) }.first { pid in
-            let descriptors = entries("/proc/\(pid)/fd")
+        DirectoryListing.names(in: "/proc").compactMap { pid_t($0) }.first { pid in
+            let descriptors = DirectoryListing.names(in: "/proc/\(pid)/fd")
             let hasFile = descriptors.contains {
-                (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(pid)/fd/\($0)")) == path
+                DirectoryListing.link("/proc/\(pid)/fd/\($0)") == path
             }
             return hasFile
                 && descriptors.contains {
@@ -57,10 +57,6 @@ public enum VPNPeer {
                     return String(decoding: info, as: UTF8.self).split(separator: "\n").contains("iff:\t\(interface)")
                 }
         }
-    }
-
-    private static func entries(_ directory: String) -> [String] {
-        (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
     }
 
     /// Judges what `wg show IF latest-handshakes` printed: a line `KEY SECONDS` for each peer.
