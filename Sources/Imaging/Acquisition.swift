@@ -227,8 +227,8 @@ public struct Acquisition: Sendable {
         }
         guard differing.isEmpty else {
             throw ScoutError(
-                .failed, "the image on the disk is not what was received: \(differing.joined(separator: "; "))",
-                hint: "distrust this disk; acquire again to another")
+                .failed, "the image on the disk does not match the data received: \(differing.joined(separator: "; "))",
+                hint: "do not rely on this disk: acquire again to another one")
         }
         journal.note(.verified)
         return true
@@ -260,12 +260,12 @@ public struct Acquisition: Sendable {
         guard differing.isEmpty else {
             journal.note(.comparedWithSource(agrees: false))
             throw ScoutError(
-                .failed, "the image is not the source: \(differing.joined(separator: "; "))",
+                .failed, "the image does not match the source: \(differing.joined(separator: "; "))",
                 hint: manifest.badRanges.isEmpty
                     ? manifest.coverage?.promisedZeroBytes == 0
                         ? "find out whether the source is in use and changes"
-                        : "the server may have promised zeros that are none: acquire again with --read-zeros"
-                    : "the source has unreadable ranges, which a hash at the source may see otherwise")
+                        : "the server may have promised zeros where the source has data: acquire again with --read-zeros"
+                    : "the source has unreadable ranges, which may be read differently there")
         }
         if manifest.hashes.values.allSatisfy({ $0.source == nil }) {
             manifest.sourceHashError = "the source computed none of the image's hashes"

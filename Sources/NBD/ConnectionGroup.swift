@@ -86,7 +86,7 @@ extension Connection {
             let operation = pending[cookie]?.isRead == false ? "ask for block status" : "read"
             let failure = status == 1 ? nil : NBDError.last(.serverError, operation)
             guard let request = pending.removeValue(forKey: cookie) else {
-                throw NBDError(.protocolViolation, operation, code: EPROTO, "an answer to nothing that was asked")
+                throw NBDError(.protocolViolation, operation, code: EPROTO, "an answer to a request that was not sent")
             }
             lastAnswer = .now
             receivedBytes += UInt64(request.receivedBytes)
@@ -110,7 +110,7 @@ extension Connection {
         case EPROTO:
             throw NBDError(
                 .protocolViolation, operation, code: EPROTO,
-                "the answer for \(request.count) bytes at \(request.offset) breaks the protocol")
+                "the answer for \(request.count) bytes at \(request.offset) violates the protocol")
         default:
             return .failed(failure ?? NBDError(.serverError, operation, code: request.error, "command failed"))
         }
@@ -120,7 +120,7 @@ extension Connection {
 extension Request {
     /// That the answer is not what was asked for.
     fileprivate var violation: NBDError {
-        let what = isHopeless ? "is more than was asked for, or in crumbs" : "does not cover them"
+        let what = isHopeless ? "is more than was asked for, or in too many parts" : "does not cover them"
         return NBDError(
             .protocolViolation, isRead ? "read" : "ask for block status", code: EPROTO,
             "the answer for \(count) bytes at \(offset) \(what)")

@@ -1,9 +1,9 @@
 import CLibNBD
 import Glibc
 
-/// A stretch of an export of one kind, as the server's `base:allocation` context describes it.
+/// A range of an export of one kind, as the server's `base:allocation` context describes it.
 public struct Extent: Hashable, Sendable {
-    /// Where the stretch begins, in bytes from the start of the export.
+    /// Where the range begins, in bytes from the start of the export.
     public let offset: UInt64
     /// How long it is, in bytes; never 0.
     public let length: UInt64
@@ -20,7 +20,7 @@ public struct Extent: Hashable, Sendable {
         self.isZero = isZero
     }
 
-    /// The first byte after the stretch.
+    /// The first byte after the range.
     public var end: UInt64 { offset + length }
 
     /// Reads the answer to a block status request, and believes nothing that the protocol forbids.
@@ -29,7 +29,7 @@ public struct Extent: Hashable, Sendable {
     ///   - entries: pairs of length and flags, in host byte order.
     ///   - start: where the request began.
     ///   - count: how much was asked for; the last extent may reach further and is cut there.
-    ///   - shortestZeros: shorter stretches of zeros are taken for data, which they may always be.
+    ///   - shortestZeros: shorter ranges of zeros are taken for data, which they may always be.
     /// - Returns: the extents from `start` on, without a gap, neighbours of one kind merged; `nil` where the answer is
     ///   empty, odd, has a length of 0, or goes on after the end of the request.
     static func parse(

@@ -51,7 +51,7 @@ final class Request {
         filledBytes += count
         if travelled { receivedBytes += count } else { Self.add(offset, count, to: &holes) }
         Self.add(offset, count, to: &filled)
-        // More bytes than were asked for, or an answer in crumbs: it may never end, so it is ended here.
+        // More bytes than were asked for, or an answer in tiny parts: it may never end, so it is ended here.
         if filledBytes > self.count || parts > Self.mostParts { giveUp() }
     }
 
@@ -182,8 +182,8 @@ extension Connection {
     /// - Parameters:
     ///   - offset: bytes from the start of the export.
     ///   - count: bytes, below 4 GiB.
-    ///   - shortestZeros: shorter stretches of zeros count as data; 0, the default, keeps all. An answer may have eight
-    ///     million stretches, and takes memory for `count / shortestZeros` of them.
+    ///   - shortestZeros: shorter ranges of zeros count as data; 0, the default, keeps all. An answer may have eight
+    ///     million ranges, and takes memory for `count / shortestZeros` of them.
     ///   - token: given back with the answer.
     /// - Throws: `NBDError`: `usage` for a range outside the export or a server without block status; `connectionLost`.
     ///
@@ -233,7 +233,7 @@ extension Connection {
         guard count > 0, count <= sizeBytes, offset <= sizeBytes - count else {
             throw NBDError(
                 .usage, operation, code: EINVAL,
-                "\(count) bytes at \(offset) do not lie in an export of \(sizeBytes) bytes")
+                "\(count) bytes at \(offset) are not within an export of \(sizeBytes) bytes")
         }
     }
 

@@ -53,7 +53,7 @@ import Testing
     @Test(arguments: [
         ("another-size", ScoutError.Code.protocolViolation, "different exports"),
         ("zero-length", .protocolViolation, "protocol"), ("too-far", .protocolViolation, "protocol"),
-        ("endless", .protocolViolation, "more than was asked for"), ("crumbs", .protocolViolation, "crumbs"),
+        ("endless", .protocolViolation, "more than was asked for"), ("crumbs", .protocolViolation, "too many parts"),
         ("stops", .unreachable, "sent nothing for 1 s"), ("dribble", .unreachable, "not completed an answer for 6 s"),
         ("mute", .unreachable, "within 1 s"), ("endless-info", .protocolViolation, "before the end of the handshake"),
         ("endless-contexts", .protocolViolation, "before the end of the handshake"),

@@ -80,7 +80,7 @@ import Testing
         #expect(result.manifest.source.tls == "psk")
         #expect(result.manifest.source.peerAuthentication == "psk")
         let report = try String(contentsOfFile: result.reportPath, encoding: .utf8)
-        #expect(report.contains("Server proved itself:    by a pre-shared key"))
+        #expect(report.contains("Server authentication:   pre-shared key"))
         #expect(!result.manifest.source.uri.contains("tls-psk-file"))
         #expect(try areEqual(export.source, export.image))
 
@@ -107,6 +107,6 @@ import Testing
         #expect(result.manifest.source.tls == "off")
         #expect(
             try String(contentsOfFile: result.reportPath, encoding: .utf8).contains(
-                "Server proved itself:    not at all"))
+                "Server authentication:   none"))
     }
 }

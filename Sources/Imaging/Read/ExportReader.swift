@@ -7,7 +7,7 @@ import Platform
 ///
 /// Belongs, with its connections, to the thread that calls `produce`.
 final class ExportReader: Producer {
-    /// A stretch that is being read: it is published when none of its parts is missing and all before it are out.
+    /// A range that is being read: it is published when none of its parts is missing and all before it are out.
     private final class Slot {
         let chunk: Chunk
         var missing = 0

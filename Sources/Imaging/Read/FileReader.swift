@@ -45,9 +45,12 @@ struct FileReader: Producer {
             try feed.send(Chunk(offset: position, length: length, buffer: buffer))
             position += UInt64(length)
         }
+        // What lies behind the end of a file looks like a hole to `lseek`.
+        let end = try FileSystem.size(descriptor, path: path)
+        guard end >= sizeBytes else { throw tooShort(end) }
     }
 
-    /// The next stretch of data; the whole rest, where the file system does not tell.
+    /// The next range of data; the whole rest, where the file system does not tell.
     private func nextData(from position: UInt64) -> (start: UInt64, end: UInt64) {
         let start = lseek(descriptor, off_t(position), Self.seekData)
         guard start >= 0 else { return errno == ENXIO ? (sizeBytes, sizeBytes) : (position, sizeBytes) }
@@ -83,12 +86,15 @@ struct FileReader: Producer {
             if count > 0 {
                 done += count
             } else if count == 0 {
-                throw ScoutError(
-                    .io, "\(path) ends at byte \(offset + UInt64(done)), before its size of \(sizeBytes) bytes")
+                throw tooShort(offset + UInt64(done))
             } else if errno != EINTR {
                 throw failure(at: offset + UInt64(done), errno)
             }
         }
+    }
+
+    private func tooShort(_ end: UInt64) -> ScoutError {
+        ScoutError(.io, "\(path) ends at byte \(end), before its size of \(sizeBytes) bytes")
     }
 
     private func failure(at offset: UInt64, _ code: CInt) -> ScoutError {

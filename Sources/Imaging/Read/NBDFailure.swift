@@ -17,7 +17,7 @@ extension ScoutError {
                 hint: "check that the export is still served: scout ports")
         case .tls:
             self.init(
-                .refused, "the export's server and this key do not agree on TLS: \(what)",
+                .refused, "the TLS handshake with the export's server failed: \(what)",
                 hint: "serve the export again, and use the URI it prints")
         case .unauthenticated:
             self.init(
@@ -30,7 +30,7 @@ extension ScoutError {
         case .serverError:
             self.init(.io, "the server cannot read the source: \(what)")
         case .protocolViolation:
-            self.init(.protocolViolation, "the server breaks the NBD protocol: \(what)")
+            self.init(.protocolViolation, "the server violates the NBD protocol: \(what)")
         case .interrupted:
             self.init(.interrupted, "interrupted")
         }

@@ -1,4 +1,4 @@
-/// A stretch of the image.
+/// A range of the image.
 public struct ByteRange: Codable, Hashable, Sendable {
     /// Bytes from the start of the image.
     public let offsetBytes: UInt64
@@ -14,15 +14,15 @@ public struct Coverage: Codable, Hashable, Sendable {
     public var readZeroBytes: UInt64
     /// Bytes that the server did not send, because it said that they are zeros. Nobody on this side has read them.
     public var promisedZeroBytes: UInt64
-    /// How many separate stretches they are.
+    /// How many separate ranges they are.
     public var promisedZeroRangeCount: Int
-    /// The first of these stretches, 1000 at the most.
+    /// The first of these ranges, 1000 at the most.
     public var promisedZeroRanges: [ByteRange]
     /// Bytes that could not be read; `badRanges` lists them.
     public var unreadableBytes: UInt64
 }
 
-/// Collects the stretches that a server only promised to be zeros, in the order of the image.
+/// Collects the ranges that a server only promised to be zeros, in the order of the image.
 struct PromisedZeros {
     static let mostRanges = 1000
 

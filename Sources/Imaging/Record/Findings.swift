@@ -21,16 +21,16 @@ extension Manifest {
     /// What was read of the source and what was not, a sentence each.
     public var coverageStatements: [String] {
         guard let coverage else {
-            return ["The manifest does not tell how much of the source was read."] + badStatement
+            return ["The manifest does not say how much of the source was read."] + badStatement
         }
         var lines: [String] = []
         if coverage.promisedZeroBytes > 0 {
-            let what = Self.stretches(coverage.promisedZeroBytes, coverage.promisedZeroRangeCount)
+            let what = Self.size(coverage.promisedZeroBytes, coverage.promisedZeroRangeCount)
             lines.append("\(what) of the source were not read: zeros only promised by the server.")
             lines.append(
                 isProvenAtSource
                     ? "The hash computed at the source, over all of its bytes, agrees with those zeros."
-                    : "Nothing here shows that they are zeros at the source.")
+                    : "That they are zeros at the source was not verified.")
         } else if badRanges.isEmpty {
             lines.append("Every byte of the source was read.")
         }
@@ -40,7 +40,7 @@ extension Manifest {
     private var badStatement: [String] {
         guard unreadable.ranges > 0 else { return [] }
         return [
-            "\(Self.stretches(unreadable.bytes, unreadable.ranges)) could not be read. They are zeros in the image, "
+            "\(Self.size(unreadable.bytes, unreadable.ranges)) could not be read. They are zeros in the image, "
                 + "and the hashes cover those zeros."
         ]
     }
@@ -88,7 +88,7 @@ extension Manifest {
     }
 
     /// For example `512 bytes in 1 range`.
-    static func stretches(_ bytes: UInt64, _ count: Int) -> String {
+    static func size(_ bytes: UInt64, _ count: Int) -> String {
         "\(bytes) bytes in \(count) range\(count == 1 ? "" : "s")"
     }
 }
@@ -97,7 +97,7 @@ extension ScoutError {
     /// The same failure, with what could not be read until then.
     func telling(unreadable: (bytes: UInt64, ranges: Int)) -> ScoutError {
         guard unreadable.ranges > 0 else { return self }
-        let what = Manifest.stretches(unreadable.bytes, unreadable.ranges)
+        let what = Manifest.size(unreadable.bytes, unreadable.ranges)
         return ScoutError(code, "\(message); besides, \(what) of the source could not be read", hint: hint)
     }
 }

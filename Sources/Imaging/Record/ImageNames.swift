@@ -16,11 +16,11 @@ struct ImageNames: Sendable {
         for name in [image, partial, manifest, report] where FileSystem.exists(name) {
             if name == partial, FileSystem.isLocked(name) {
                 throw ScoutError(
-                    .cannotCreate, "another acquisition is making \(image) at this moment",
+                    .cannotCreate, "another acquisition of \(image) is running",
                     hint: "choose another path for the image")
             }
             throw ScoutError(
-                .cannotCreate, "\(name) already exists, and nothing is ever overwritten",
+                .cannotCreate, "\(name) already exists, and is not overwritten",
                 hint: "choose another path for the image, or move \(name) out of the way")
         }
     }

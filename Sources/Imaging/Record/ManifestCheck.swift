@@ -12,7 +12,7 @@ extension Manifest {
         guard !hashes.isEmpty else { throw ScoutError(.badData, "\(path) has no hash to verify against") }
         for (name, hash) in hashes {
             guard HashAlgorithm(rawValue: name) != nil else {
-                throw ScoutError(.badData, "\(path) has a hash '\(name)' that is not known here")
+                throw ScoutError(.badData, "\(path) has an unknown hash '\(name)'")
             }
             if let source = hash.source, source != hash.image {
                 throw Self.contradiction(path, "the \(name) of the source is not that of the image")
@@ -51,6 +51,6 @@ extension Manifest {
     private static func contradiction(_ path: String, _ what: String) -> ScoutError {
         ScoutError(
             .badData, "\(path) contradicts itself: \(what)",
-            hint: "it is not as the acquisition wrote it: compare it with the copy that was kept, and with IMAGE.txt")
+            hint: "it was changed after the acquisition: compare it with a copy that was kept, and with IMAGE.txt")
     }
 }

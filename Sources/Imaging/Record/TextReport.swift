@@ -30,10 +30,7 @@ enum TextReport {
                 ("Device read-only", source.readOnly.map { $0 ? "yes" : "no" }),
                 ("Export read-only", source.exportReadOnly.map { $0 ? "yes" : "no" }),
                 ("Target", source.target), ("Address", source.address), ("URI", source.uri), ("TLS", source.tls),
-                (
-                    "Server proved itself",
-                    source.peerAuthentication.map { $0 == "psk" ? "by a pre-shared key" : "not at all" }
-                ),
+                ("Server authentication", source.peerAuthentication.map { $0 == "psk" ? "pre-shared key" : "none" }),
                 ("HPA", manifest.hpa), ("DCO", manifest.dco),
             ]
         }
@@ -46,12 +43,12 @@ enum TextReport {
         section("Read from the source", in: &lines) {
             [
                 ("Read", coverage.map { bytes($0.readBytes) }),
-                ("Of these zeros", coverage.map { bytes($0.readZeroBytes) }),
+                ("Of which zeros", coverage.map { bytes($0.readZeroBytes) }),
                 ("Zeros only promised", coverage.map { bytes($0.promisedZeroBytes) }),
                 ("Unreadable", coverage.map { bytes($0.unreadableBytes) }),
             ]
         }
-        section("Course", in: &lines) {
+        section("Timeline", in: &lines) {
             [
                 ("Started", manifest.startedAt), ("Finished", manifest.finishedAt),
                 ("Average rate", bytes(manifest.averageBytesPerSecond) + " per second"),
@@ -103,7 +100,7 @@ enum TextReport {
     private static func verdict(_ manifest: Manifest) -> String {
         var words =
             manifest.verified
-            ? "The image was read again from its medium after writing: it is what was received."
+            ? "The image was read again from the disk after writing: it matches the data received."
             : "The image was not read again after writing."
         if manifest.hashes.values.contains(where: { $0.source != nil }) {
             words += "\nThe hashes computed at the source agree with those of the image."

@@ -38,7 +38,7 @@ enum FileSystem {
                 // Another file had taken the place between the last look and the call: it goes back to where it was.
                 let isBack = rename(AT_FDCWD, name, AT_FDCWD, file.path, renameNoReplace) == 0
                 throw ScoutError(
-                    .cannotCreate, "\(file.path) was replaced by somebody else while it was given its name",
+                    .cannotCreate, "\(file.path) was replaced by another process while it was renamed",
                     hint: isBack ? "acquire again" : "\(name) is NOT the image: do not use it; acquire again")
             }
             let code = errno
@@ -53,7 +53,7 @@ enum FileSystem {
     /// Undoes `place`.
     static func takeBack(_ file: HeldFile, from name: String) throws(ScoutError) {
         guard file.isNamed(name) else {
-            throw ScoutError(.cannotCreate, "somebody else makes \(name) at this moment", hint: "choose another path")
+            throw ScoutError(.cannotCreate, "another process is creating \(name)", hint: "choose another path")
         }
         if let rename = function("renameat2", as: RenameAt2.self),
             rename(AT_FDCWD, name, AT_FDCWD, file.path, renameNoReplace) == 0
@@ -73,7 +73,8 @@ enum FileSystem {
         switch code {
         case EPERM, ENOTSUP, ENOSYS, EINVAL, EMLINK:
             ScoutError.system(
-                .cannotCreate, "the file system cannot give \(file.path) the name \(name) without risk to another file",
+                .cannotCreate,
+                "the file system cannot rename \(file.path) to \(name) without risking to replace another file",
                 code, hint: "choose another disk for the image")
         case EIO, ENOSPC, EDQUOT:
             ScoutError.system(.io, "cannot rename \(file.path) to \(name)", code)
@@ -184,7 +185,8 @@ enum FileSystem {
                 .io, "the file system of \(path) or a limit does not allow a file of this size",
                 hint: "choose another disk; 'ulimit -f' shows the limit")
         default:
-            ScoutError.system(.io, "cannot bring \(path) to its medium", code, hint: "distrust this disk")
+            ScoutError.system(
+                .io, "cannot sync \(path)", code, hint: "do not rely on this disk: acquire to another one")
         }
     }
 
@@ -208,7 +210,7 @@ enum FileSystem {
         defer { close(descriptor) }
         // Some file systems of removable disks cannot sync a directory, and say so with EINVAL.
         guard fsync(descriptor) == 0 || errno == EINVAL else {
-            throw ScoutError.system(failure, "cannot bring the names in \(directory) to their medium", errno)
+            throw ScoutError.system(failure, "cannot sync the directory \(directory)", errno)
         }
     }
 
@@ -237,7 +239,7 @@ enum FileSystem {
     /// - Throws: `ScoutError` (`io`). The C function is `lseek`.
     static func size(_ descriptor: CInt, path: String) throws(ScoutError) -> UInt64 {
         let end = lseek(descriptor, 0, SEEK_END)
-        guard end >= 0 else { throw ScoutError.system(.io, "cannot tell the size of \(path)", errno) }
+        guard end >= 0 else { throw ScoutError.system(.io, "cannot get the size of \(path)", errno) }
         return UInt64(end)
     }
 
@@ -291,7 +293,7 @@ enum FileSystem {
         var status = statvfs()
         guard statvfs(directory, &status) == 0 else {
             throw ScoutError.system(
-                .cannotCreate, "cannot look at \(directory)", errno, hint: "create the directory first")
+                .cannotCreate, "cannot get the free space of \(directory)", errno, hint: "create the directory first")
         }
         return UInt64(status.f_bavail) * UInt64(status.f_frsize)
     }

@@ -19,7 +19,7 @@ final class HeldFile: Sendable {
         guard fstat(descriptor, &status) == 0 else {
             let code = errno
             close(descriptor)
-            throw ScoutError.system(.cannotCreate, "cannot look at \(path)", code)
+            throw ScoutError.system(.cannotCreate, "cannot get the status of \(path)", code)
         }
         device = status.st_dev
         inode = status.st_ino

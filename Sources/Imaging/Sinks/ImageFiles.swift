@@ -41,7 +41,7 @@ public final class ImageFiles: Sendable {
                 made.append(file)
                 guard file.isInPlace else {
                     throw ScoutError(
-                        .cannotCreate, "the file system does not know the file that it has just made: \(name)",
+                        .cannotCreate, "the file system does not find the file that was just created: \(name)",
                         hint: "choose another disk")
                 }
             }
@@ -72,10 +72,10 @@ public final class ImageFiles: Sendable {
         guard free >= size else {
             throw ScoutError(
                 .io,
-                "the disk is full: the image needs \(size) bytes, and \(free) are free where \(names.image) would lie",
+                "the disk is full: the image needs \(size) bytes, and \(free) are free on the disk of \(names.image)",
                 hint: "free some space, or choose another disk")
         }
-        guard size <= UInt64(Int64.max) else { throw ScoutError(.io, "\(size) bytes are more than a file can hold") }
+        guard size <= UInt64(Int64.max) else { throw ScoutError(.io, "a file cannot have \(size) bytes") }
         guard ftruncate(descriptor, off_t(size)) == 0 else {
             throw ScoutError.system(
                 .cannotCreate, "the file system cannot hold a file of \(size) bytes at \(names.partial)", errno,
@@ -90,12 +90,12 @@ public final class ImageFiles: Sendable {
     func check() throws(ScoutError) {
         for file in [partial, manifest, report] where !file.isInPlace {
             throw ScoutError(
-                .cannotCreate, "\(file.path) was removed or replaced by somebody else while the image was made",
+                .cannotCreate, "\(file.path) was removed or replaced by another process during the acquisition",
                 hint: "acquire again, and leave the files beside the image alone")
         }
         if FileSystem.exists(names.image) {
             throw ScoutError(
-                .cannotCreate, "somebody else has made \(names.image) meanwhile, and nothing is ever overwritten",
+                .cannotCreate, "another process has created \(names.image) meanwhile, and it is not overwritten",
                 hint: "acquire again under another name")
         }
     }
@@ -134,7 +134,7 @@ public final class ImageFiles: Sendable {
         } catch {
             throw ScoutError(
                 error.code, "\(error.message); the image itself is complete, and its manifest is \(names.manifest)",
-                hint: "when the cause is mended: mv -n \(names.partial) \(names.image)")
+                hint: "when the cause is fixed: mv -n \(names.partial) \(names.image)")
         }
         state.withLock { $0.isComplete = true }
         try FileSystem.syncDirectory(of: names.image)

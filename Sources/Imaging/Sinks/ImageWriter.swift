@@ -76,7 +76,7 @@ final class ImageWriter: Sink {
         UInt64(range.count - parts.reduce(0) { $0 + $1.clamped(to: range).count })
     }
 
-    /// The next stretch of blocks that are not all zeros.
+    /// The next range of blocks that are not all zeros.
     static func nextRun(in bytes: UnsafeRawBufferPointer, from start: Int) -> Range<Int>? {
         func blockIsZero(_ position: Int) -> Bool {
             isZero(UnsafeRawBufferPointer(rebasing: bytes[position..<min(position + block, bytes.count)]))

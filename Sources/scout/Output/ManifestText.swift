@@ -17,7 +17,7 @@ enum ManifestText {
         } else if manifest.isWholeSourceRead {
             lines.append("read again and verified")
         } else {
-            lines.append("read again: the image is what was received")
+            lines.append("read again: the image matches the data received")
         }
         if !manifest.isWholeSourceRead || manifest.coverage?.promisedZeroBytes != 0 {
             lines += manifest.coverageStatements
