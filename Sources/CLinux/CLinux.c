@@ -38,6 +38,8 @@ int clinux_eventfd(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
 
 const int clinux_o_path = O_PATH;
 const int clinux_o_direct = O_DIRECT;
+const int clinux_seek_data = SEEK_DATA;
+const int clinux_seek_hole = SEEK_HOLE;
 const int clinux_f_setsig = F_SETSIG;
 const int clinux_f_setpipe_sz = F_SETPIPE_SZ;
 const int clinux_f_getpipe_sz = F_GETPIPE_SZ;

@@ -1,7 +1,7 @@
 public import Core
 import Glibc
 import NBD
-import Platform
+public import Platform
 
 /// Takes an image of an NBD export: streams, hashes, writes, reads again, compares, and only then names it.
 public struct Acquisition: Sendable {
@@ -98,13 +98,13 @@ public struct Acquisition: Sendable {
     ///   the source's size. `io`: disk full. `failed`: the image does not agree with the stream or the source.
     ///   `interrupted`. What was read stays in `IMAGE.partial`, which the message names.
     public func run(
-        cancellation: Cancellation, events: @escaping @Sendable (Event) -> Void
+        cancellation: Cancellation<ScoutError>, events: @escaping @Sendable (Event) -> Void
     ) async throws -> Result {
         let journal = Journal(events)
         return try await journal.ending { try await run(cancellation, journal) }
     }
 
-    private func run(_ cancellation: Cancellation, _ journal: Journal) async throws -> Result {
+    private func run(_ cancellation: Cancellation<ScoutError>, _ journal: Journal) async throws -> Result {
         let files = if let held { held } else { try ImageFiles(image) }
         let sourceHashing = sourceDigests.map(SourceHashing.init)
         defer { sourceHashing?.cancel() }
@@ -127,7 +127,8 @@ public struct Acquisition: Sendable {
     }
 
     private func take(
-        _ files: ImageFiles, _ cancellation: Cancellation, _ sourceHashing: SourceHashing?, _ journal: Journal
+        _ files: ImageFiles, _ cancellation: Cancellation<ScoutError>, _ sourceHashing: SourceHashing?,
+        _ journal: Journal
     ) async throws -> Result {
         var manifest = try await cancellation.run { try read(files, cancellation, sourceHashing, journal) }
         do {
@@ -151,7 +152,8 @@ public struct Acquisition: Sendable {
 
     /// All that reads and writes, on one thread and the pipelines' own.
     private func read(
-        _ files: ImageFiles, _ cancellation: Cancellation, _ sourceHashing: SourceHashing?, _ journal: Journal
+        _ files: ImageFiles, _ cancellation: Cancellation<ScoutError>, _ sourceHashing: SourceHashing?,
+        _ journal: Journal
     ) throws(ScoutError) -> Manifest {
         try cancellation.check()
         journal.note(.began(image: image))
@@ -214,7 +216,8 @@ public struct Acquisition: Sendable {
     }
 
     private func verify(
-        _ files: ImageFiles, _ size: UInt64, _ digests: [HashAlgorithm: String], _ cancellation: Cancellation,
+        _ files: ImageFiles, _ size: UInt64, _ digests: [HashAlgorithm: String],
+        _ cancellation: Cancellation<ScoutError>,
         _ journal: Journal
     ) throws(ScoutError) -> Bool {
         guard options.verify, !hashes.isEmpty else { return false }
@@ -235,7 +238,7 @@ public struct Acquisition: Sendable {
     }
 
     private func compare(
-        _ manifest: inout Manifest, with sourceHashing: SourceHashing?, _ cancellation: Cancellation,
+        _ manifest: inout Manifest, with sourceHashing: SourceHashing?, _ cancellation: Cancellation<ScoutError>,
         _ journal: Journal
     ) async throws {
         guard let sourceHashing else { return }

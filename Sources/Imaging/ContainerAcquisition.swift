@@ -1,7 +1,7 @@
 public import Core
 import FoundationEssentials
-import Glibc
-import Platform
+import NBD
+public import Platform
 
 /// Images a container's evidence: has it exported for this one purpose, takes the image, and frees the port.
 public struct ContainerAcquisition: Sendable {
@@ -58,7 +58,7 @@ public struct ContainerAcquisition: Sendable {
     ///   - leftover: told what would stay behind from now on; `nil` once nothing does.
     /// - Throws: `ScoutError`, as ``Acquisition/run(cancellation:events:)`` and ``Container/serve(_:)``.
     public func run(
-        source: String, files: ImageFiles, options: Options, cancellation: Cancellation,
+        source: String, files: ImageFiles, options: Options, cancellation: Cancellation<ScoutError>,
         events: @escaping @Sendable (Event) -> Void, warning: @Sendable (String) -> Void,
         leftover: @Sendable (Leftover?) -> Void = { _ in }
     ) async throws -> Acquisition.Result {
@@ -72,7 +72,7 @@ public struct ContainerAcquisition: Sendable {
         var request = NBDRequest(source: source)
         request.name = "\(Self.baseName(source))-\(key.mark)"
         request.tls = .psk
-        request.presharedKey = key.digits
+        request.presharedKey = key.secret.digits
         request.idleTimeout = Self.idleTimeout
         leftover(Leftover(text: staying(request.name, on: nil), keyFile: key.path))
         let lease = try await serve(request)
@@ -139,57 +139,5 @@ public struct ContainerAcquisition: Sendable {
 
     private static func baseName(_ path: String) -> String {
         path.split(separator: "/").last.map(String.init) ?? path
-    }
-}
-
-/// A pre-shared key for one export, in a file as libnbd reads it.
-private struct ExportKey {
-    static let user = "scout"
-
-    /// 64 hexadecimal digits.
-    let digits: String
-    /// A few digits that name the export, and tell nothing of the key.
-    let mark: String
-    /// The file, readable by this user only.
-    let path: String
-
-    /// Held for as long as the key is needed: what nobody holds is a dead process's, and is removed by the next one.
-    private let lock: CInt
-    private let directory: PrivateDirectory
-    private let name: String
-
-    init(in path: String) throws(ScoutError) {
-        digits = Self.random(bytes: 32)
-        mark = Self.random(bytes: 3)
-        directory = try ScoutError.wrap(PrivateDirectory(path))
-        for old in directory.names() where old.hasSuffix(".psk") {
-            guard let found = try? directory.takeLock(old) else { continue }
-            directory.remove(old)
-            close(found)
-        }
-        name = "\(mark)-\(getpid()).psk"
-        self.path = "\(path)/\(name)"
-        guard let lock = try ScoutError.wrap(directory.takeLock(name)) else {
-            throw ScoutError(.cannotCreate, "\(self.path) is in use")
-        }
-        self.lock = lock
-        guard Array("\(Self.user):\(digits)\n".utf8).withUnsafeBytes({ File.writeAll($0, to: lock) }) else {
-            let reason = String(cString: strerror(errno))
-            remove()
-            throw ScoutError(.io, "\(self.path): \(reason)")
-        }
-    }
-
-    func remove() {
-        directory.remove(name)
-        close(lock)
-    }
-
-    private static func random(bytes: Int) -> String {
-        var generator = SystemRandomNumberGenerator()
-        return (0..<bytes).map { _ in
-            let byte = UInt8.random(in: 0 ... .max, using: &generator)
-            return String(byte >> 4, radix: 16) + String(byte & 15, radix: 16)
-        }.joined()
     }
 }

@@ -1,5 +1,6 @@
 public import Core
 import Glibc
+public import Platform
 
 /// Hashes a device or file where it lies, reading it once.
 public enum FileHash {
@@ -15,14 +16,14 @@ public enum FileHash {
     ///
     /// The C functions are `open` and `pread`.
     public static func digests(
-        of path: String, algorithms: [HashAlgorithm], cancellation: Cancellation,
+        of path: String, algorithms: [HashAlgorithm], cancellation: Cancellation<ScoutError>,
         progress: @escaping @Sendable (Progress) -> Void
     ) async throws -> (sizeBytes: UInt64, hashes: [HashAlgorithm: String]) {
         try await cancellation.run { try read(path, algorithms, cancellation, progress) }
     }
 
     private static func read(
-        _ path: String, _ algorithms: [HashAlgorithm], _ cancellation: Cancellation,
+        _ path: String, _ algorithms: [HashAlgorithm], _ cancellation: Cancellation<ScoutError>,
         _ progress: @escaping (Progress) -> Void
     ) throws(ScoutError) -> (sizeBytes: UInt64, hashes: [HashAlgorithm: String]) {
         let descriptor = try FileSystem.openToRead(path, path)

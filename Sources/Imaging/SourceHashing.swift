@@ -1,4 +1,5 @@
 import Core
+import Platform
 import Synchronization
 
 /// The hash that the source computes of itself while the image travels.
@@ -19,9 +20,9 @@ final class SourceHashing: Sendable {
     func cancel() { task.withLock { $0?.cancel() } }
 
     /// Waits for the digests, and no longer than the user does.
-    func digests(_ cancellation: Cancellation) async throws -> Digests {
+    func digests(_ cancellation: Cancellation<ScoutError>) async throws -> Digests {
         guard let running = task.withLock({ $0 }) else { return [:] }
-        let once = Once<Digests>()
+        let once = OnceResult<Digests>()
         let watch = cancellation.onCancel {
             running.cancel()
             once.resume(.failure(cancellation.reason))

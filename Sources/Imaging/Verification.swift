@@ -1,5 +1,6 @@
-import Core
+public import Core
 import Glibc
+public import Platform
 
 /// Reads an image again and compares it with the manifest that its acquisition wrote.
 public struct Verification: Sendable {
@@ -34,13 +35,13 @@ public struct Verification: Sendable {
     /// - Throws: `ScoutError`: `noSource` without an image, `badData` without a manifest or with a report that is
     ///   not readable, `io`, `interrupted`.
     public func run(
-        cancellation: Cancellation, events: @escaping @Sendable (Event) -> Void
+        cancellation: Cancellation<ScoutError>, events: @escaping @Sendable (Event) -> Void
     ) async throws -> Result {
         let journal = Journal(events)
         return try await journal.ending { try await cancellation.run { try verify(cancellation, journal) } }
     }
 
-    private func verify(_ cancellation: Cancellation, _ journal: Journal) throws(ScoutError) -> Result {
+    private func verify(_ cancellation: Cancellation<ScoutError>, _ journal: Journal) throws(ScoutError) -> Result {
         let descriptor = try FileSystem.openToRead(image, "the image \(image)")
         defer { close(descriptor) }
         let size = try FileSystem.size(descriptor, path: image)

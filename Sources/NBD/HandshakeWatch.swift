@@ -1,5 +1,6 @@
 import Dispatch
 import Glibc
+import Platform
 import Synchronization
 
 /// Ends a handshake from outside of libnbd, which does not return from a call while a server keeps it fed.
@@ -7,8 +8,6 @@ final class HandshakeWatch: Sendable {
     /// A handshake takes some kilobytes; libnbd keeps much of what it is sent.
     private static let mostBytes: UInt64 = 1 << 20
     private static let interval = DispatchTimeInterval.milliseconds(50)
-    /// `tcpi_bytes_received` of linux/tcp.h, which glibc's header does not have.
-    private static let receivedOffset = 128
 
     private struct State {
         /// A copy, so that its number stays this socket's own.
@@ -61,7 +60,8 @@ final class HandshakeWatch: Sendable {
         state.withLock { state in
             guard !state.isOver else { return false }
             guard state.socket >= 0 else { return true }
-            if Self.received(state.socket) > Self.mostBytes {
+            // Nothing is known of a socket of another kind, whose peer is on this machine.
+            if let received = TCPState(state.socket)?.bytesReceived, received > Self.mostBytes {
                 state.verdict = NBDError(
                     .protocolViolation, "connect", code: EPROTO,
                     "the server sent more than \(Self.mostBytes) bytes before the end of the handshake")
@@ -74,15 +74,5 @@ final class HandshakeWatch: Sendable {
             if state.verdict != nil { shutdown(state.socket, CInt(SHUT_RDWR)) }
             return state.verdict == nil
         }
-    }
-
-    /// Bytes that came by a TCP socket; 0 for another kind, which is on this machine.
-    private static func received(_ socket: CInt) -> UInt64 {
-        var info = [UInt8](repeating: 0, count: 256)
-        var size = socklen_t(info.count)
-        guard getsockopt(socket, CInt(IPPROTO_TCP), TCP_INFO, &info, &size) == 0,
-            Int(size) >= receivedOffset + MemoryLayout<UInt64>.size
-        else { return 0 }
-        return info.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: receivedOffset, as: UInt64.self) }
     }
 }

@@ -1,5 +1,6 @@
 import CLibNBD
 import Glibc
+import Platform
 
 /// Owns one libnbd handle.
 ///
@@ -75,7 +76,7 @@ func pollUntil(
     _ descriptors: inout [pollfd], _ end: ContinuousClock.Instant?, _ operation: String
 ) throws(NBDError) -> CInt {
     while true {
-        let left = end.map { CInt(clamping: Int(max(($0 - .now) / .milliseconds(1), 0).rounded(.up))) } ?? -1
+        let left = end.map { ($0 - .now).pollTimeout } ?? -1
         let count = poll(&descriptors, nfds_t(descriptors.count), left)
         if count >= 0 { return count }
         let code = errno

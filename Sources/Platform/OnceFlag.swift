@@ -12,7 +12,7 @@ public final class OnceFlag: Sendable {
 }
 
 /// Resumes one continuation with whatever comes first.
-final class OnceResult<Value: Sendable>: Sendable {
+public final class OnceResult<Value: Sendable>: Sendable {
     private enum State {
         case fresh
         case early(Result<Value, any Error>)
@@ -22,7 +22,11 @@ final class OnceResult<Value: Sendable>: Sendable {
 
     private let state = Mutex(State.fresh)
 
-    func wait(_ continuation: CheckedContinuation<Value, any Error>) {
+    /// Nothing has come yet.
+    public init() {}
+
+    /// Has a continuation resumed, at once where something has come already. To be called once.
+    public func wait(_ continuation: CheckedContinuation<Value, any Error>) {
         let early = state.withLock { state -> Result<Value, any Error>? in
             if case .early(let result) = state {
                 state = .done
@@ -34,7 +38,8 @@ final class OnceResult<Value: Sendable>: Sendable {
         if let early { continuation.resume(with: early) }
     }
 
-    func resume(_ result: Result<Value, any Error>) {
+    /// Hands over what has come; what comes later is passed over.
+    public func resume(_ result: Result<Value, any Error>) {
         let waiting = state.withLock { state -> CheckedContinuation<Value, any Error>? in
             switch state {
             case .fresh: state = .early(result)

@@ -1,6 +1,7 @@
 import Core
 import Glibc
 import Imaging
+import Platform
 
 extension Invocation {
     /// Takes an image, from the container or from a server that a URI names.
@@ -13,7 +14,8 @@ extension Invocation {
     ///   - outstanding: is told what would stay behind, and who else is to be stopped.
     ///   - events: told of what happens, on the thread on which it happens.
     func acquire(
-        _ source: String, _ files: ImageFiles, _ options: ContainerAcquisition.Options, cancellation: Cancellation,
+        _ source: String, _ files: ImageFiles, _ options: ContainerAcquisition.Options,
+        cancellation: Cancellation<ScoutError>,
         outstanding: Outstanding, events: @escaping @Sendable (Event) -> Void
     ) async throws -> Acquisition.Result {
         let work = Task {

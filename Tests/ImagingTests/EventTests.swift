@@ -1,6 +1,7 @@
 import Core
 import Foundation
 import Imaging
+import Platform
 import Synchronization
 import Testing
 
@@ -31,7 +32,9 @@ import Testing
         }
     }
 
-    private func run(_ acquisition: Acquisition, _ cancellation: Cancellation? = nil) async throws -> Listener {
+    private func run(_ acquisition: Acquisition, _ cancellation: Cancellation<ScoutError>? = nil) async throws
+        -> Listener
+    {
         let listener = Listener()
         do {
             _ = try await acquisition.run(cancellation: cancellation ?? Cancellation()) { listener.note($0) }

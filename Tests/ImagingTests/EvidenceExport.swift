@@ -1,6 +1,7 @@
 import Core
 import Foundation
 import Imaging
+import Platform
 import Testing
 
 /// A disk image in a directory of its own, exported by an nbdkit of its own, for the time of one test.

@@ -1,6 +1,7 @@
 import Core
 import Foundation
 import Imaging
+import Platform
 import Testing
 
 /// What goes wrong on the way: the disk, the link, the laptop's own disk, the user's patience.
@@ -103,7 +104,7 @@ import Testing
 
     /// Acquires, and lets something happen between the two halves.
     private func acquire(
-        _ export: EvidenceExport, image: String? = nil, cancellation: Cancellation,
+        _ export: EvidenceExport, image: String? = nil, cancellation: Cancellation<ScoutError>,
         goOn: Bool = true, meanwhile event: @Sendable () throws -> Void
     ) async throws -> Result<Acquisition.Result, any Error> {
         let partial = (image ?? export.image) + ".partial"

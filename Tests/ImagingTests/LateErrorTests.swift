@@ -1,6 +1,7 @@
 import Core
 import Foundation
 import Imaging
+import Platform
 import Testing
 
 /// A disk that takes everything and fails afterwards: the error is told once, by whichever call comes next.

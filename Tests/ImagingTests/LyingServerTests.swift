@@ -1,6 +1,7 @@
 import Core
 import Foundation
 import Imaging
+import Platform
 import Testing
 
 /// Servers that lie: each lie meets one clear error, in bounded time and memory, or does no harm.

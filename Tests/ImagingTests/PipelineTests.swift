@@ -11,7 +11,8 @@ import Testing
     private static let size: UInt64 = 40 << 20
 
     private func pipeline(
-        buffers: Int = 4, _ cancellation: Cancellation? = nil, progress: @escaping (Imaging.Progress) -> Void = { _ in }
+        buffers: Int = 4, _ cancellation: Cancellation<ScoutError>? = nil,
+        progress: @escaping (Imaging.Progress) -> Void = { _ in }
     ) throws -> Pipeline {
         try Pipeline(
             buffers: buffers, phase: .reading, cancellation: cancellation ?? Cancellation(), progress: progress)

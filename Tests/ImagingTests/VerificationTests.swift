@@ -1,6 +1,7 @@
 import Core
 import Foundation
 import Imaging
+import Platform
 import Testing
 
 @Suite struct VerificationTests {

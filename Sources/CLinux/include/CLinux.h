@@ -20,10 +20,12 @@ int clinux_dup3(int from, int to, int flags);
 /// A counter to wait for with poll(2), which never blocks.
 int clinux_eventfd(void);
 
-// open(2), fcntl(2), poll(2)
+// open(2), lseek(2), fcntl(2), poll(2)
 
 extern const int clinux_o_path;
 extern const int clinux_o_direct;
+extern const int clinux_seek_data;
+extern const int clinux_seek_hole;
 extern const int clinux_f_setsig;
 extern const int clinux_f_setpipe_sz;
 extern const int clinux_f_getpipe_sz;

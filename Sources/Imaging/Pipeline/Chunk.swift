@@ -1,5 +1,3 @@
-import Platform
-
 /// One range of the image, on its way from a producer to the sinks.
 struct Chunk {
     /// Bytes from the start of the image.

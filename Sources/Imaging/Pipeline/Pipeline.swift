@@ -1,4 +1,5 @@
 import Core
+import Platform
 
 /// One producer, the ring, and a thread for each sink: the ring's whole life is in here.
 struct Pipeline {
@@ -10,7 +11,7 @@ struct Pipeline {
     /// What is being done, for the progress.
     let phase: Progress.Phase
     /// Ends the work early.
-    let cancellation: Cancellation
+    let cancellation: Cancellation<ScoutError>
     /// Called about ten times a second, on the calling thread.
     let progress: (Progress) -> Void
 

@@ -1,5 +1,6 @@
 import Core
 import Glibc
+import Platform
 
 /// What fills a pipeline: reads a source from its start to its end.
 ///
@@ -19,13 +20,13 @@ protocol Producer {
 /// The producer's end of a pipeline. Belongs to the producer's thread.
 final class Feed {
     private let ring: Ring
-    private let cancellation: Cancellation
+    private let cancellation: Cancellation<ScoutError>
     private let size: UInt64
     private var meter: ProgressMeter
     /// Data bytes that have come from the source so far, for the progress; holes do not count.
     var receivedBytes: UInt64 = 0
 
-    init(_ ring: Ring, sizeBytes: UInt64, meter: ProgressMeter, cancellation: Cancellation) {
+    init(_ ring: Ring, sizeBytes: UInt64, meter: ProgressMeter, cancellation: Cancellation<ScoutError>) {
         self.ring = ring
         self.cancellation = cancellation
         self.meter = meter

@@ -22,7 +22,7 @@ final class Ring: Sendable {
 
     let pool: BufferPool
     /// Readable when a buffer came back, when all is consumed, or when something failed.
-    let wake: WakePipe
+    let wake: WakeEvent
     private let monitor: Monitor<State>
     private let stop = StopFlag()
 
@@ -32,7 +32,7 @@ final class Ring: Sendable {
     ///   - capacity: how many chunks, of zeros for the most part, may wait.
     init(pool: BufferPool, sinks: Int, capacity: Int = 256) throws(ScoutError) {
         self.pool = pool
-        wake = try WakePipe()
+        wake = try ScoutError.wrap(WakeEvent())
         monitor = Monitor(
             State(
                 chunks: Array(repeating: nil, count: capacity), positions: Array(repeating: 0, count: sinks),

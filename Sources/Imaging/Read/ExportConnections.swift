@@ -23,7 +23,8 @@ struct ExportConnections {
     ///   - allowsHoles: whether the server may name zeros in place of sending them.
     /// - Throws: `ScoutError`: `refused` by the fence of `Dial` or for lack of TLS, `unreachable`, `interrupted`.
     init(
-        _ text: String, connections wanted: Int?, deadline: Duration, allowsHoles: Bool, cancellation: Cancellation
+        _ text: String, connections wanted: Int?, deadline: Duration, allowsHoles: Bool,
+        cancellation: Cancellation<ScoutError>
     ) throws(ScoutError) {
         let wake = cancellation.wake.descriptor
         let uri: NBDURI

@@ -4,8 +4,6 @@ import Platform
 
 /// Reads a file or a block device from its start to its end. Holes are told, not read.
 struct FileReader: Producer {
-    private static let seekData: CInt = 3
-    private static let seekHole: CInt = 4
     private static let longestZeros: UInt64 = 64 << 20
     /// What reads past the page cache are aligned to.
     private static let block = 4096
@@ -52,11 +50,9 @@ struct FileReader: Producer {
 
     /// The next range of data; the whole rest, where the file system does not tell.
     private func nextData(from position: UInt64) -> (start: UInt64, end: UInt64) {
-        let start = lseek(descriptor, off_t(position), Self.seekData)
-        guard start >= 0 else { return errno == ENXIO ? (sizeBytes, sizeBytes) : (position, sizeBytes) }
-        let end = lseek(descriptor, start, Self.seekHole)
-        guard end > start else { return (position, sizeBytes) }
-        return (min(UInt64(start), sizeBytes), min(UInt64(end), sizeBytes))
+        guard let data = LinuxFile.nextData(of: descriptor, from: Int64(position)) else { return (position, sizeBytes) }
+        if data.isEmpty { return (sizeBytes, sizeBytes) }
+        return (min(UInt64(data.lowerBound), sizeBytes), min(UInt64(data.upperBound), sizeBytes))
     }
 
     /// Reads whole blocks past the page cache: nothing is copied, and it is the medium that is read.

@@ -1,5 +1,4 @@
 import Core
-import Platform
 
 /// What a manifest says of the source, in sentences that claim no more than was done. One wording for all outputs.
 extension Manifest {

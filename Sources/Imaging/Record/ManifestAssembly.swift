@@ -1,5 +1,4 @@
 import Core
-import Platform
 
 /// How an acquisition's manifest comes about, a fact at a time.
 extension Manifest {

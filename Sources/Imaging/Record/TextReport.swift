@@ -82,7 +82,7 @@ enum TextReport {
 
     /// The SHA-256 of some bytes, in lower-case hexadecimal.
     static func digest(_ bytes: [UInt8]) -> String {
-        SHA256.hash(data: bytes).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        SHA256.hash(data: bytes).hexadecimal
     }
 
     private static func section(_ title: String, in lines: inout [String], _ rows: () -> [(String, String?)]) {

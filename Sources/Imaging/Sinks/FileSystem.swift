@@ -1,49 +1,24 @@
 import Core
 import Glibc
+import Platform
 
 /// The few calls by which files reach the medium and their names.
 enum FileSystem {
-    private typealias RenameAt2 =
-        @convention(c) (CInt, UnsafePointer<CChar>, CInt, UnsafePointer<CChar>, UInt32) -> CInt
-    private typealias FStatFS = @convention(c) (CInt, UnsafeMutableRawPointer) -> CInt
-    private typealias SyncFileRange = @convention(c) (CInt, Int64, Int64, UInt32) -> CInt
-
-    private static let renameNoReplace: UInt32 = 1
-    private static let syncStart: UInt32 = 2
-    private static let syncAndWait: UInt32 = 7
-
-    /// `EXT4_SUPER_MAGIC` and `XFS_SUPER_MAGIC` of linux/magic.h.
-    private static let directFileSystems = [0xEF53, 0x5846_5342]
-    #if arch(arm64)
-        private static let directFlag: CInt = 0o200000
-    #else
-        private static let directFlag: CInt = 0o40000
-    #endif
-
-    private static let syncFileRange = function("sync_file_range", as: SyncFileRange.self)
-
-    /// A function of the C library that Swift's overlay does not show.
-    private static func function<Signature>(_ name: String, as type: Signature.Type) -> Signature? {
-        dlsym(nil, name).map { unsafeBitCast($0, to: type) }
-    }
-
     /// Gives a file one more name, which must not exist, in place of its own.
     ///
     /// - Throws: `ScoutError` (`cannotCreate`, or `io`), with the file's own name in place. The C functions are
     ///   `renameat2` with `RENAME_NOREPLACE`; where the file system has none, `linkat` of the descriptor and `unlink`.
     static func place(_ file: HeldFile, at name: String) throws(ScoutError) {
-        if let rename = function("renameat2", as: RenameAt2.self) {
-            if rename(AT_FDCWD, file.path, AT_FDCWD, name, renameNoReplace) == 0 {
-                if file.isNamed(name) { return }
-                // Another file had taken the place between the last look and the call: it goes back to where it was.
-                let isBack = rename(AT_FDCWD, name, AT_FDCWD, file.path, renameNoReplace) == 0
-                throw ScoutError(
-                    .cannotCreate, "\(file.path) was replaced by another process while it was renamed",
-                    hint: isBack ? "acquire again" : "\(name) is NOT the image: do not use it; acquire again")
-            }
-            let code = errno
-            guard isUnsupported(code) else { throw cannotName(file, name, code) }
+        if LinuxFile.renameWithoutReplacing(file.path, to: name) == 0 {
+            if file.isNamed(name) { return }
+            // Another file had taken the place between the last look and the call: it goes back to where it was.
+            let isBack = LinuxFile.renameWithoutReplacing(name, to: file.path) == 0
+            throw ScoutError(
+                .cannotCreate, "\(file.path) was replaced by another process while it was renamed",
+                hint: isBack ? "acquire again" : "\(name) is NOT the image: do not use it; acquire again")
         }
+        let code = errno
+        guard isUnsupported(code) else { throw cannotName(file, name, code) }
         guard linkat(AT_FDCWD, "/proc/self/fd/\(file.descriptor)", AT_FDCWD, name, AT_SYMLINK_FOLLOW) == 0 else {
             throw cannotName(file, name, errno)
         }
@@ -55,11 +30,7 @@ enum FileSystem {
         guard file.isNamed(name) else {
             throw ScoutError(.cannotCreate, "another process is creating \(name)", hint: "choose another path")
         }
-        if let rename = function("renameat2", as: RenameAt2.self),
-            rename(AT_FDCWD, name, AT_FDCWD, file.path, renameNoReplace) == 0
-        {
-            return
-        }
+        if LinuxFile.renameWithoutReplacing(name, to: file.path) == 0 { return }
         let code = errno
         guard isUnsupported(code),
             linkat(AT_FDCWD, "/proc/self/fd/\(file.descriptor)", AT_FDCWD, file.path, AT_SYMLINK_FOLLOW) == 0
@@ -106,25 +77,22 @@ enum FileSystem {
     ///   - descriptor: the file as it is open already; the new descriptor is of no other one.
     /// - Returns: `nil` where that is not so. The C functions are `fstatfs` and `open` with `O_DIRECT`.
     static func openDirect(_ path: String, _ access: CInt, as descriptor: CInt) -> CInt? {
-        // The kernel's struct statfs begins with the type, as a word, and takes less than this on every machine.
-        var system = [Int](repeating: 0, count: 64)
-        guard let fstatfs = function("fstatfs", as: FStatFS.self), fstatfs(descriptor, &system) == 0,
-            let type = system.first, directFileSystems.contains(type)
-        else { return nil }
-        let direct = open(path, access | directFlag | O_CLOEXEC | O_NOFOLLOW)
+        guard let kind = LinuxFile.fileSystem(of: descriptor), kind == .ext || kind == .xfs else { return nil }
+        let direct = open(path, access | LinuxFile.direct | O_CLOEXEC | O_NOFOLLOW)
         guard direct >= 0 else { return nil }
         var mine = stat()
         var other = stat()
         guard fstat(descriptor, &mine) == 0, fstat(direct, &other) == 0, mine.st_dev == other.st_dev,
             mine.st_ino == other.st_ino
         else {
+            // Nothing was written by it.
             close(direct)
             return nil
         }
         return direct
     }
 
-    /// Brings a file to its medium, in steps, so that a cancellation need not wait for all of it.
+    /// Syncs a file, in steps, so that a cancellation need not wait for all of it.
     ///
     /// The kernel tells an error of its late writes once, to whichever call comes next: the first that any call here
     /// reports is the verdict.
@@ -134,14 +102,15 @@ enum FileSystem {
     ///   - cancellation: looked at after every 16 MiB; without one the file goes in one piece.
     /// - Throws: `ScoutError`: `io`, `interrupted`. The C functions are `sync_file_range`, `fsync`, and `dup` and
     ///   `close`, because some network file systems report on `close` only.
-    static func sync(_ descriptor: CInt, path: String, cancellation: Cancellation? = nil) throws(ScoutError) {
+    static func sync(_ descriptor: CInt, path: String, cancellation: Cancellation<ScoutError>? = nil) throws(ScoutError)
+    {
         if let cancellation {
             var status = stat()
             guard fstat(descriptor, &status) == 0 else { throw writeFailure(path, errno) }
             let step: Int64 = 16 << 20
             for start in stride(from: 0, to: Int64(status.st_size), by: Int(step)) {
                 try cancellation.check()
-                try syncRange(descriptor, start, step, syncAndWait, path)
+                try syncRange(descriptor, start, step, waits: true, path)
             }
         }
         while fsync(descriptor) != 0 {
@@ -157,14 +126,14 @@ enum FileSystem {
     ///
     /// - Throws: `ScoutError` (`io`). The C function is `sync_file_range` with `SYNC_FILE_RANGE_WRITE`.
     static func startWriteback(_ descriptor: CInt, _ range: Range<UInt64>, path: String) throws(ScoutError) {
-        try syncRange(descriptor, Int64(range.lowerBound), Int64(range.count), syncStart, path)
+        try syncRange(descriptor, Int64(range.lowerBound), Int64(range.count), waits: false, path)
     }
 
     private static func syncRange(
-        _ descriptor: CInt, _ start: Int64, _ count: Int64, _ flags: UInt32, _ path: String
+        _ descriptor: CInt, _ start: Int64, _ count: Int64, waits: Bool, _ path: String
     ) throws(ScoutError) {
-        guard let range = syncFileRange else { return }
-        while range(descriptor, start, count, flags) != 0 {
+        let call = waits ? LinuxFile.writeAndWait : LinuxFile.startWriting
+        while call(descriptor, start, count) != 0 {
             let code = errno
             if code == EINTR { continue }
             // Not known here: nothing was begun, and `fsync` does it all.
@@ -203,7 +172,7 @@ enum FileSystem {
     ///
     /// - Parameter failure: the kind of error to throw.
     static func syncDirectory(of path: String, failure: ScoutError.Code = .io) throws(ScoutError) {
-        let directory = directory(of: path)
+        let directory = File.directory(of: path)
         let descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { throw ScoutError.system(failure, "cannot open \(directory)", errno) }
         // Closing what was only read loses nothing.
@@ -289,17 +258,12 @@ enum FileSystem {
     ///
     /// - Throws: `ScoutError` (`cannotCreate`) where the directory cannot be looked at. The C function is `statvfs`.
     static func freeBytes(for path: String) throws(ScoutError) -> UInt64 {
-        let directory = directory(of: path)
+        let directory = File.directory(of: path)
         var status = statvfs()
         guard statvfs(directory, &status) == 0 else {
             throw ScoutError.system(
                 .cannotCreate, "cannot get the free space of \(directory)", errno, hint: "create the directory first")
         }
         return UInt64(status.f_bavail) * UInt64(status.f_frsize)
-    }
-
-    private static func directory(of path: String) -> String {
-        guard let slash = path.lastIndex(of: "/") else { return "." }
-        return slash == path.startIndex ? "/" : String(path[..<slash])
     }
 }

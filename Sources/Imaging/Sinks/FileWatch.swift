@@ -7,11 +7,11 @@ import Synchronization
 final class FileWatch: Sendable {
     private static let interval: CInt = 250
 
-    private let wake: WakePipe
+    private let wake: WakeEvent
 
     /// - Parameter cancellation: cancelled with the reason, within a second of the cause.
-    init(_ files: ImageFiles, _ cancellation: Cancellation) throws(ScoutError) {
-        let wake = try WakePipe()
+    init(_ files: ImageFiles, _ cancellation: Cancellation<ScoutError>) throws(ScoutError) {
+        let wake = try ScoutError.wrap(WakeEvent())
         self.wake = wake
         try ScoutError.wrap(
             Thread.start {

@@ -13,10 +13,8 @@ private protocol RunningHash: Sendable {
 private struct Running<Function: HashFunction & Sendable>: RunningHash {
     private var function = Function()
     mutating func update(_ bytes: UnsafeRawBufferPointer) { function.update(bufferPointer: bytes) }
-    func digest() -> String { function.finalize().map { byteText[Int($0)] }.joined() }
+    func digest() -> String { function.finalize().hexadecimal }
 }
-
-private let byteText = (0..<256).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }
 
 /// Zeros to hash where the source has a hole, few enough to stay in the first cache.
 private let zeros = [UInt8](repeating: 0, count: HashSink.passBytes)

@@ -1,5 +1,6 @@
 public import Core
 import Glibc
+import Platform
 import Synchronization
 
 /// The files of one acquisition: `IMAGE.partial`, `IMAGE.scout.json` and `IMAGE.txt`, made at the start and held to the end.
@@ -106,7 +107,7 @@ public final class ImageFiles: Sendable {
     /// Brings the image to its medium.
     ///
     /// - Throws: `ScoutError`: `io` with the first error that any call reports, `interrupted`.
-    func sync(_ cancellation: Cancellation) throws(ScoutError) {
+    func sync(_ cancellation: Cancellation<ScoutError>) throws(ScoutError) {
         try FileSystem.sync(descriptor, path: names.partial, cancellation: cancellation)
     }
 

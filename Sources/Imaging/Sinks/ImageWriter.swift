@@ -1,6 +1,5 @@
 import Core
 import Glibc
-import Platform
 import Synchronization
 
 /// Writes chunks into a fresh, all-hole file, and leaves a hole wherever there are only zeros.

@@ -33,6 +33,20 @@ public enum LinuxFile {
         clinux_sync_file_range(file, offset, count, clinux_sync_file_range_write_and_wait)
     }
 
+    /// Where the next data of a file lie.
+    ///
+    /// - Parameters:
+    ///   - file: open for reading.
+    ///   - offset: bytes from the start of the file.
+    /// - Returns: from where to where, at or behind the offset; empty where nothing but a hole follows; `nil` where the
+    ///   file system does not tell. The C function is `lseek` with `SEEK_DATA` and `SEEK_HOLE`.
+    public static func nextData(of file: CInt, from offset: Int64) -> Range<Int64>? {
+        let start = lseek(file, off_t(offset), clinux_seek_data)
+        guard start >= 0 else { return errno == ENXIO ? offset..<offset : nil }
+        let end = lseek(file, start, clinux_seek_hole)
+        return end > start ? Int64(start)..<Int64(end) : nil
+    }
+
     /// The kinds of file system that are told apart, after linux/magic.h.
     public enum FileSystemKind: Sendable {
         /// ext2 to ext4.

@@ -1,6 +1,7 @@
 import Core
 import FoundationEssentials
 import Glibc
+import NBD
 import Platform
 
 /// A source exported over NBD: one nbdkit for each client.
@@ -90,18 +91,10 @@ struct NBDService: Service {
 
     /// Writes a key in the form of nbdkit's and libnbd's PSK files: `user:hex`.
     private func writeKey(at place: ServicePlace) throws(ScoutError) -> String {
-        var random = SystemRandomNumberGenerator()
-        let digits =
-            request.presharedKey
-            ?? (0..<32).map { _ in
-                let byte = String(UInt8.random(in: 0 ... .max, using: &random), radix: 16)
-                return byte.count == 1 ? "0" + byte : byte
-            }.joined()
-        guard digits.count == 64, digits.allSatisfy(\.isHexDigit) else {
-            throw ScoutError(.usage, "a pre-shared key is 64 hexadecimal digits")
-        }
-        let line = "\(NBDServer.presharedKeyUser):\(digits)\n"
-        try ScoutError.wrap(place.store.directory.replace(LeaseStore.key(place.port), with: line.utf8))
+        let user = NBDServer.presharedKeyUser
+        let given = request.presharedKey.map { PresharedKey(user: user, digits: $0) } ?? PresharedKey(user: user)
+        guard let key = given else { throw ScoutError(.usage, "a pre-shared key is 64 hexadecimal digits") }
+        try ScoutError.wrap(place.store.directory.replace(LeaseStore.key(place.port), with: key.fileText.utf8))
         return place.store.keyPath(place.port)
     }
 }

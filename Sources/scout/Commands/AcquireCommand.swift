@@ -4,6 +4,7 @@ import Diagnostics
 import FoundationEssentials
 import Glibc
 import Imaging
+import Platform
 
 /// `scout acquire`: images evidence onto this machine.
 struct AcquireCommand: AsyncParsableCommand {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Core
 import Imaging
+import Platform
 
 /// `scout verify`: reads an image again and compares it with its manifest.
 struct VerifyCommand: AsyncParsableCommand {

@@ -1,4 +1,34 @@
 import Glibc
+import Platform
+
+/// A pre-shared key of TLS.
+public struct PresharedKey: Sendable {
+    /// The user whose key it is.
+    public let user: String
+    /// 64 hexadecimal digits.
+    public let digits: String
+
+    /// Makes a fresh one, of 256 bits that the system's generator gives.
+    public init(user: String) {
+        var generator = SystemRandomNumberGenerator()
+        self.user = user
+        digits = (0..<32).map { _ in UInt8.random(in: 0 ... .max, using: &generator) }.hexadecimal
+    }
+
+    /// Takes one that somebody else has made.
+    ///
+    /// - Returns: `nil` where it is not 64 hexadecimal digits.
+    public init?(user: String, digits: String) {
+        guard digits.utf8.count == 64, digits.utf8.allSatisfy({ Character(UnicodeScalar($0)).isHexDigit }) else {
+            return nil
+        }
+        self.user = user
+        self.digits = digits
+    }
+
+    /// What a key file holds, as GnuTLS, nbdkit and libnbd read it: a line `USER:HEX`.
+    public var fileText: String { "\(user):\(digits)\n" }
+}
 
 /// A file of pre-shared keys as GnuTLS and libnbd read it: lines of `USER:HEX`.
 enum PresharedKeyFile {
