@@ -1,5 +1,6 @@
 import Core
 import Glibc
+import Platform
 
 /// Keeps evidence from being exported for writing, whatever the kernel would allow and whatever it is called.
 struct EvidenceGuard {
@@ -18,18 +19,19 @@ struct EvidenceGuard {
         let below = own.withFoundations()
         for name in Source.names(in: directory) where Self.isEvidence(name) {
             let path = directory + "/" + name
-            let found = try Bounded.run(within: .seconds(2)) { () -> (Bool, SourceIdentity?) in
-                var info = stat()
-                // A name that leads nowhere is no disk.
-                guard stat(path, &info) == 0 else { return (errno == ENOENT, nil) }
-                return (true, SourceIdentity(info))
-            }
-            guard let found, found.0 else {
+            let found = try ScoutError.wrap(
+                Bounded.run(within: .seconds(2)) { () -> (isKnown: Bool, identity: SourceIdentity?) in
+                    var info = stat()
+                    // A name that leads nowhere is no disk.
+                    guard stat(path, &info) == 0 else { return (errno == ENOENT, nil) }
+                    return (true, SourceIdentity(info))
+                })
+            guard let found, found.isKnown else {
                 throw ScoutError(
                     .refused,
                     "\(name) can't be looked at, so it may be \(source.path): that is not exported for writing")
             }
-            guard let evidence = found.1 else { continue }
+            guard let evidence = found.identity else { continue }
             if below.contains(evidence) || evidence.withFoundations().contains(own) {
                 throw Self.refusal(source.path, name)
             }

@@ -28,7 +28,7 @@ public struct EvidenceList: Sendable {
     ///
     /// - Parameters:
     ///   - leases: the services that run now, to say which device is exported where.
-    ///   - examineCommand: the words that run ``examine(_:)`` in this program, its path first; the name follows.
+    ///   - examineCommand: the arguments that run ``examine(_:)`` in this program, its path first; the name follows.
     public func report(leases: [LeaseReport], examineCommand: [String]) async -> EvidenceReport {
         var found: [String: Finding] = [:]
         let names = Source.names(in: directory)
@@ -61,7 +61,7 @@ public struct EvidenceList: Sendable {
     private func finding(_ name: String, _ command: [String]) async -> Finding? {
         let silent = Finding(device: device(name, reason: OpenSource.silent(name).message))
         guard let executable = command.first else { return silent }
-        let child = ChildProcess(executable: executable, arguments: command + [name], descriptors: [])
+        let child = ChildProcess(executable, command + [name])
         // A little longer than the examination takes for itself.
         let deadline = Source.deadline + .seconds(1)
         let outcome: ChildProcess.Output
@@ -72,9 +72,9 @@ public struct EvidenceList: Sendable {
         }
         // The last word that was finished is the best one.
         let words = outcome.bytes.split(separator: 0x0A, omittingEmptySubsequences: false).dropLast()
-        guard let last = words.last else { return outcome.status == 0 ? nil : silent }
+        guard let last = words.last else { return outcome.isSuccess ? nil : silent }
         guard var finding = try? JSONDecoder().decode(Finding.self, from: Data(last)) else { return silent }
-        if outcome.status != 0 { finding.device.reason = OpenSource.silent(name).message }
+        if !outcome.isSuccess { finding.device.reason = OpenSource.silent(name).message }
         return finding
     }
 

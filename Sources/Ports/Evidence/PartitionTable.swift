@@ -45,15 +45,17 @@ struct PartitionTable {
         let words =
             ["partx"] + (sectorSize.map { ["--sector-size", "\($0)"] } ?? [])
             + ["--raw", "--noheadings", "--bytes", "--output", "NR,START,SIZE,SCHEME,TYPE", "-", "/dev/fd/3"]
-        let command = ChildProcess(executable: partx, arguments: words, descriptors: [(opened.descriptor, 3)])
+        let command = ChildProcess(partx, words, descriptors: [.init(opened.descriptor, as: 3)])
         let output: ChildProcess.Output
-        do throws(ScoutError) {
+        do throws(SystemError) {
             output = try command.output(within: deadline, limit: 1 << 20)
         } catch {
             return PartitionTable(reason: error.message)
         }
         guard let status = output.status else { return PartitionTable(reason: silent) }
-        guard status & 0x7f == 0 else { return PartitionTable(reason: "partx was ended by signal \(status & 0x7f)") }
+        if case .signalled(let number) = status {
+            return PartitionTable(reason: "partx was ended by signal \(number)")
+        }
         var table = PartitionTable()
         for line in String(decoding: output.bytes, as: UTF8.self).split(separator: "\n") {
             let words = line.split(separator: " ")

@@ -1,5 +1,6 @@
 public import Core
 import Glibc
+import Platform
 
 /// A device or file that can be served: found, looked at, never written to.
 public struct Source: Hashable, Sendable {
@@ -29,7 +30,7 @@ public struct Source: Hashable, Sendable {
     /// - Parameters:
     ///   - text: `evidence0`, or a path (anything with a slash).
     ///   - directory: where evidence devices lie.
-    ///   - trial: the words that run ``tryOpening(_:in:)`` in this program, its path first; the text follows.
+    ///   - trial: the arguments that run ``tryOpening(_:in:)`` in this program, its path first; the text follows.
     /// - Throws: `ScoutError` (`noSource`), listing the known names; `io` where it can't be read, or does not answer.
     public static func find(_ text: String, in directory: String, trial: [String]) throws(ScoutError) -> Source {
         try OpenSource.open(text, in: directory, trial: trial).source
@@ -91,18 +92,13 @@ public struct Source: Hashable, Sendable {
         guard end >= 0 else { throw ScoutError(.io, "\(path): its size can't be read") }
         self.init(
             name: name, path: path, identity: identity, sizeBytes: Int64(end),
-            readOnly: identity.isBlockDevice ? Self.isReadOnly(descriptor) : info.st_mode & 0o222 == 0)
+            // A device that does not say counts as writable.
+            readOnly: identity.isBlockDevice
+                ? BlockDevice.isReadOnly(descriptor) == true : info.st_mode & 0o222 == 0)
     }
 
     private static func neither(_ path: String) -> ScoutError {
         ScoutError(.noSource, "\(path) is neither a block device nor a file", hint: "scout evidence")
-    }
-
-    /// Asks the device itself; one that does not say counts as writable. The C call is `ioctl(BLKROGET)`.
-    private static func isReadOnly(_ descriptor: CInt) -> Bool {
-        let blkroget: UInt = 0x125E
-        var flag: CInt = 0
-        return ioctl(descriptor, blkroget, &flag) == 0 && flag != 0
     }
 
     private static func missing(_ text: String, in directory: String) -> ScoutError {
@@ -116,7 +112,7 @@ public struct Source: Hashable, Sendable {
 
     /// The names of the entries of the evidence directory, in the order a person counts.
     public static func names(in directory: String) -> [String] {
-        Directory.entries(directory).filter { !$0.hasPrefix(".") }.sorted { counted($0) < counted($1) }
+        DirectoryListing.names(in: directory).filter { !$0.hasPrefix(".") }.sorted { counted($0) < counted($1) }
     }
 
     /// A name as its word and its number: `evidence9` comes before `evidence10`, and both before `storage0`.
@@ -160,14 +156,20 @@ final class OpenSource: Sendable {
     ///
     /// A process that hangs in a call to a dying disk can't even exit, so one that can be left behind tries first.
     ///
-    /// - Parameter trial: the words that run ``Source/tryOpening(_:in:)`` in this program, its path first; the text follows.
+    /// - Parameter trial: the arguments that run ``Source/tryOpening(_:in:)`` in this program, its path first; the text follows.
     /// - Throws: `ScoutError`: as ``Source/find(_:in:trial:)``.
     static func open(_ text: String, in directory: String, trial: [String]) throws(ScoutError) -> OpenSource {
         guard let executable = trial.first else { throw ScoutError(.failed, "no command to try a source with") }
-        let child = ChildProcess(executable: executable, arguments: trial + [text], descriptors: [])
-        guard try child.output(within: Source.deadline, limit: 4096).status != nil else { throw silent(text) }
-        let opened = try Bounded.run(within: Source.deadline) {
-            Result { () throws(ScoutError) in try OpenSource(text, in: directory) }
+        let child = ChildProcess(executable, trial + [text])
+        let tried = try ScoutError.wrap(child.output(within: Source.deadline, limit: 4096))
+        guard tried.status != nil else { throw silent(text) }
+        let opened: Result<OpenSource, ScoutError>?
+        do throws(SystemError) {
+            opened = try Bounded.run(within: Source.deadline) {
+                Result { () throws(ScoutError) in try OpenSource(text, in: directory) }
+            }
+        } catch {
+            throw ScoutError(error)
         }
         guard let opened else { throw silent(text) }
         return try opened.get()

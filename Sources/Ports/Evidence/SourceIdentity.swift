@@ -53,7 +53,7 @@ public struct SourceIdentity: Codable, Hashable, Sendable {
             if parts.count == 2 { lower.append(SourceIdentity(device: Sysfs.device(parts[0], parts[1]))) }
         }
         if Sysfs.text("partition", of: device) != nil { add(Sysfs.text("../dev", of: device)) }
-        for name in Directory.entries(Sysfs.directory(device) + "/slaves") where !name.hasPrefix(".") {
+        for name in DirectoryListing.names(in: Sysfs.directory(device) + "/slaves") where !name.hasPrefix(".") {
             add(Sysfs.text("slaves/\(name)/dev", of: device))
         }
         if let file = Sysfs.line("loop/backing_file", of: device), let identity = SourceIdentity(path: file) {

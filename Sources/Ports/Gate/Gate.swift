@@ -23,21 +23,14 @@ public final class Gate {
     ///
     /// Blocks the calling thread.
     public static func run() throws {
-        let spec = try JSON.decoder().decode(GateSpec.self, from: Data(readAll(GateSpec.Descriptor.spec)))
-        let null = open("/dev/null", O_RDWR | O_CLOEXEC)
-        guard null >= 0, dup2(null, GateSpec.Descriptor.spec) >= 0 else {
-            throw ScoutError(.failed, "/dev/null: \(String(cString: strerror(errno)))")
+        typealias Given = GateSpec.Descriptor
+        let settings = try ScoutError.wrap(Daemon.takeSettings(Given.spec))
+        let spec = try JSON.decoder().decode(GateSpec.self, from: Data(settings))
+        do throws(SystemError) {
+            try Daemon.settle([Given.lock, Given.listener, Given.ready, Given.source])
+        } catch {
+            throw ScoutError(.usage, "a gate is started by scout serve, with its descriptors: \(error.message)")
         }
-        for descriptor in [
-            GateSpec.Descriptor.lock, GateSpec.Descriptor.listener, GateSpec.Descriptor.ready,
-            GateSpec.Descriptor.source,
-        ] {
-            guard fcntl(descriptor, F_SETFD, FD_CLOEXEC) == 0 else {
-                throw ScoutError(.usage, "a gate is started by scout serve, with its descriptors")
-            }
-        }
-        // Only so that no file system is kept busy.
-        _ = chdir("/")
         let gate = try Gate(spec)
         try gate.loop()
     }
@@ -55,7 +48,8 @@ public final class Gate {
         self.log = log
         file = try GateLog(
             LeaseStore.log(spec.lease.port), in: ScoutError.wrap(PrivateDirectory(spec.logDirectory)))
-        clients = GateClients(spec, deathSignal: try GroupDeathSignal(), log: log, serversLog: file.serversEnd)
+        clients = GateClients(
+            spec, deathSignal: try ScoutError.wrap(GroupDeathSignal()), log: log, serversLog: file.serversEnd)
         directory = try ScoutError.wrap(PrivateDirectory(spec.directory))
         control = try GateControl.listen(at: LeaseStore.control(spec.lease.port), in: directory)
         let description = try JSON.encode(lease)
@@ -67,13 +61,12 @@ public final class Gate {
     }
 
     private func loop() throws {
-        let signals = try SignalPipe([SIGTERM, SIGCHLD])
-        for ignored in [SIGPIPE, SIGHUP, SIGINT] { signal(ignored, SIG_IGN) }
+        let caught = [SIGTERM, SIGCHLD]
+        let signals = try ScoutError.wrap(CaughtSignals(caught, evenIfIgnored: Set(caught)))
+        for signal in [SIGPIPE, SIGHUP, SIGINT] { SignalAction.ignored.install(for: signal) }
         log.info("serving \(spec.lease.source) as \(spec.lease.name) on \(spec.lease.bind)")
-        var ready: UInt8 = 1
         // Who started this gate may be gone; the lease stands all the same.
-        _ = write(GateSpec.Descriptor.ready, &ready, 1)
-        close(GateSpec.Descriptor.ready)
+        Daemon.tellReady(GateSpec.Descriptor.ready)
 
         while !isOver {
             var waiting = [
@@ -139,7 +132,7 @@ public final class Gate {
         }
     }
 
-    private func take(_ signals: Set<CInt>) {
+    private func take(_ signals: [CInt]) {
         if signals.contains(SIGCHLD) { clients.reap() }
         if signals.contains(SIGTERM) { stop() }
     }
@@ -161,17 +154,6 @@ public final class Gate {
                 stop()
                 return Data()
             }
-        }
-    }
-
-    private static func readAll(_ descriptor: CInt) -> [UInt8] {
-        var bytes: [UInt8] = []
-        var piece = [UInt8](repeating: 0, count: 65536)
-        while true {
-            let count = read(descriptor, &piece, piece.count)
-            if count < 0, errno == EINTR { continue }
-            if count <= 0 { return bytes }
-            bytes += piece[..<count]
         }
     }
 }

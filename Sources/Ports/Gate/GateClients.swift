@@ -11,12 +11,6 @@ import Platform
 /// A server opens the source for a client when, and only when, that is done, and the kernel shows whether it has:
 /// Docs/decisions/0003-who-counts-as-a-client.md.
 final class GateClients {
-    /// How long a handshake may take.
-    private static let handshakeDeadline = Duration.seconds(15)
-    /// Handshakes at a time, from one address and in all. One acquisition opens up to 16 connections at once.
-    private static let handshakesPerAddress = 16
-    private static let handshakes = 64
-
     private struct Client {
         let connection: CInt
         let address: IPAddress
@@ -29,6 +23,7 @@ final class GateClients {
     }
 
     private let spec: GateSpec
+    private let entrance: GateGuard
     private let deathSignal: GroupDeathSignal
     private let log: Logger
     /// Where servers' words go.
@@ -44,10 +39,11 @@ final class GateClients {
 
     init(_ spec: GateSpec, deathSignal: GroupDeathSignal, log: Logger, serversLog: CInt) {
         self.spec = spec
+        entrance = GateGuard(allow: spec.lease.allow, maxClients: spec.maxClients)
         self.deathSignal = deathSignal
         self.log = log
         self.serversLog = serversLog
-        sourceLink = Directory.link("/proc/self/fd/\(GateSpec.Descriptor.source)")
+        sourceLink = DirectoryListing.link("/proc/self/fd/\(GateSpec.Descriptor.source)")
     }
 
     /// Whether there is not a single server.
@@ -55,10 +51,17 @@ final class GateClients {
     /// Whether nobody is there who counts.
     var isIdle: Bool { !clients.values.contains { $0.counts } }
 
+    private var counted: Int { clients.values.count { $0.counts } }
+
+    private var handshakes: [GateGuard.Handshake] {
+        clients.filter { !$0.value.counts && !$0.value.isEnded }
+            .map { GateGuard.Handshake(pid: $0.key, address: $0.value.address, came: $0.value.came) }
+            .sorted { $0.came < $1.came }
+    }
+
     /// When to look at the handshakes again; `nil` where there is none.
     var due: ContinuousClock.Instant? {
-        let pending = clients.values.filter { !$0.counts && !$0.isEnded }
-        guard let newest = pending.map(\.came).max() else { return nil }
+        guard let newest = handshakes.last?.came else { return nil }
         return .now + (ContinuousClock.now - newest < .seconds(1) ? .milliseconds(20) : .milliseconds(200))
     }
 
@@ -67,9 +70,7 @@ final class GateClients {
         var now = traffic
         now.handshakes = clients.values.count { !$0.counts }
         for client in clients.values.sorted(by: { $0.since < $1.since }) {
-            let moved = TCPInfo.bytes(client.connection)
-            now.bytesSent += moved.sent
-            now.bytesReceived += moved.received
+            now.count(TCPState(client.connection))
             if client.counts {
                 now.clients.append(PortsReport.Client(address: "\(client.address)", since: client.since))
             }
@@ -96,16 +97,24 @@ final class GateClients {
         // Can't fail on a descriptor that is open.
         _ = fcntl(connection, F_SETFD, FD_CLOEXEC)
         look()
-        guard let peer = Self.address(connection, getpeername), mayConnect(peer, connection) else {
+        guard let peer = Self.address(connection, getpeername) else {
             close(connection)
             return
         }
-        makeRoom(for: peer)
+        let local = Self.address(connection, getsockname)
+        if let reason = entrance.refusal(of: peer, at: local, clients: counted) {
+            turnAway(peer, reason)
+            close(connection)
+            return
+        }
+        if let victim = entrance.victim(of: handshakes, for: peer) {
+            end(victim.pid, "had not finished its handshake when others came")
+        }
         start(connection, peer)
     }
 
     private func start(_ connection: CInt, _ peer: IPAddress) {
-        TCPInfo.noticeDeadPeers(connection)
+        TCPState.noticeDeadPeers(on: connection)
         do throws(ScoutError) {
             let pid = try spec.server.start(
                 on: connection, errors: serversLog, source: GateSpec.Descriptor.source, deathSignal: deathSignal)
@@ -118,54 +127,23 @@ final class GateClients {
         }
     }
 
-    private func mayConnect(_ peer: IPAddress, _ connection: CInt) -> Bool {
-        let own = peer.isLoopback || peer == Self.address(connection, getsockname)
-        if !own, !spec.lease.allow.contains(where: { $0.contains(peer) }) {
-            turnAway(peer, "is not allowed")
-            return false
-        }
-        if clients.values.count(where: { $0.counts }) >= spec.maxClients {
-            turnAway(peer, "is one more than \(spec.maxClients) clients")
-            return false
-        }
-        return true
-    }
-
     private func turnAway(_ peer: IPAddress, _ reason: String) {
         traffic.refused += 1
         // Once per address, or a neighbour could fill the disk with our log.
         if announced.count < 1000, announced.insert(peer).inserted { log.warning("turned away: \(peer) \(reason)") }
     }
 
-    /// Ends the oldest handshake where there are too many: of this address, or of the one that has most of them.
-    private func makeRoom(for peer: IPAddress) {
-        let pending = clients.filter { !$0.value.counts && !$0.value.isEnded }
-        let byAddress = Dictionary(grouping: pending, by: \.value.address)
-        let crowd: [(key: pid_t, value: Client)]?
-        if let own = byAddress[peer], own.count >= Self.handshakesPerAddress {
-            crowd = own
-        } else if pending.count >= Self.handshakes {
-            crowd = byAddress.values.max { $0.count < $1.count }
-        } else {
-            crowd = nil
-        }
-        if let oldest = crowd?.min(by: { $0.value.came < $1.value.came }) {
-            end(oldest.key, "had not finished its handshake when others came")
-        }
-    }
-
     /// Sees whose handshake is done, and ends those that take too long or are one too many.
     func look() {
-        for (pid, client) in clients.sorted(by: { $0.value.came < $1.value.came })
-        where !client.counts && !client.isEnded {
-            if hasOpenedSource(pid) {
-                if clients.values.count(where: { $0.counts }) >= spec.maxClients {
-                    end(pid, "is one more than \(spec.maxClients) clients")
+        for handshake in handshakes {
+            if hasOpenedSource(handshake.pid) {
+                if let reason = entrance.refusal(clients: counted) {
+                    end(handshake.pid, reason)
                 } else {
-                    clients[pid]?.counts = true
+                    clients[handshake.pid]?.counts = true
                 }
-            } else if ContinuousClock.now - client.came > Self.handshakeDeadline {
-                end(pid, "did not finish its handshake within \(Self.handshakeDeadline.components.seconds) s")
+            } else if let reason = entrance.refusal(of: handshake, at: .now) {
+                end(handshake.pid, reason)
             }
         }
     }
@@ -173,8 +151,8 @@ final class GateClients {
     /// Whether a server holds the source open beside the descriptor that it was given.
     private func hasOpenedSource(_ pid: pid_t) -> Bool {
         let given = "\(ServerCommand.sourceDescriptor)"
-        return Directory.entries("/proc/\(pid)/fd").contains {
-            $0 != given && Directory.link("/proc/\(pid)/fd/\($0)") == sourceLink
+        return DirectoryListing.names(in: "/proc/\(pid)/fd").contains {
+            $0 != given && DirectoryListing.link("/proc/\(pid)/fd/\($0)") == sourceLink
         }
     }
 
@@ -188,12 +166,11 @@ final class GateClients {
     /// Takes leave of servers that have ended.
     func reap() {
         for (pid, client) in clients where waitpid(pid, nil, WNOHANG) != 0 {
-            let moved = TCPInfo.bytes(client.connection)
-            traffic.bytesSent += moved.sent
-            traffic.bytesReceived += moved.received
+            let moved = TCPState(client.connection)
+            traffic.count(moved)
             close(client.connection)
             clients[pid] = nil
-            log.info("\(client.address) left after \(moved.sent) bytes")
+            log.info("\(client.address) left after \(moved?.bytesAcknowledged ?? 0) bytes")
             if client.counts, isIdle { idleSince = .now }
         }
     }
@@ -209,5 +186,13 @@ final class GateClients {
                 name(connection, pointer, &size) == 0 ? IPAddress(pointer) : nil
             }
         }
+    }
+}
+
+extension PortsReport.Traffic {
+    /// Adds what has moved over a connection.
+    fileprivate mutating func count(_ moved: TCPState?) {
+        bytesSent += moved?.bytesAcknowledged ?? 0
+        bytesReceived += moved?.bytesReceived ?? 0
     }
 }

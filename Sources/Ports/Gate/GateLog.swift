@@ -12,11 +12,11 @@ final class GateLog {
     /// How long a log file may grow, in bytes.
     static let limit = 512 << 10
     /// How many lines of servers are written at once.
-    private static let burst = 100
+    static let burst = 100
     /// How long until there is room for one more.
     private static let interval = Duration.seconds(10)
     /// A longer line is cut.
-    private static let longestLine = 1000
+    static let longestLine = 1000
 
     /// The writing end, for servers' stderr.
     let serversEnd: CInt
@@ -25,21 +25,27 @@ final class GateLog {
 
     private let directory: PrivateDirectory
     private let name: String
+    /// The descriptors that are the log file.
+    private let outputs: [CInt]
     private var room = GateLog.burst
     private var filled = ContinuousClock.now
     private var leftOut = 0
     private var partial: [UInt8] = []
 
     /// - Parameters:
-    ///   - name: the log's name in the directory; stderr is that file already.
+    ///   - name: the log's name in the directory.
     ///   - directory: where logs are.
-    init(_ name: String, in directory: PrivateDirectory) throws(ScoutError) {
+    ///   - outputs: the descriptors that are that file already, and will be the next one; stdout and stderr by default.
+    init(
+        _ name: String, in directory: PrivateDirectory, outputs: [CInt] = [STDOUT_FILENO, STDERR_FILENO]
+    ) throws(ScoutError) {
         // The gate must never wait for its servers' words; they wait for room in the pipe.
         let ends = try ScoutError.wrap(PipeEnds(nonblocking: .read))
         descriptor = ends.read
         serversEnd = ends.write
         self.directory = directory
         self.name = name
+        self.outputs = outputs
     }
 
     /// Opens a log file for a gate that is about to start.
@@ -105,17 +111,20 @@ final class GateLog {
 
     /// A log that can't be written (disk full) keeps no service from its work.
     private func write(_ line: [UInt8]) {
-        _ = (line + [0x0A]).withUnsafeBytes { File.writeAll($0, to: STDERR_FILENO) }
+        guard let output = outputs.last else { return }
+        _ = (line + [0x0A]).withUnsafeBytes { File.writeAll($0, to: output) }
     }
 
     /// Begins a new file where this one has grown too long.
     func rotate() {
         var info = stat()
-        guard fstat(STDERR_FILENO, &info) == 0, info.st_mode & S_IFMT == S_IFREG, info.st_size > Self.limit,
+        guard let output = outputs.last, fstat(output, &info) == 0, info.st_mode & S_IFMT == S_IFREG,
+            info.st_size > Self.limit,
             renameat(directory.descriptor, name, directory.descriptor, name + ".1") == 0,
             let file = try? Self.open(name, in: directory)
         else { return }
-        for descriptor in [STDOUT_FILENO, STDERR_FILENO] where dup2(file, descriptor) < 0 { break }
+        // Where the new file can't take the old one's place, the old one goes on under its new name.
+        for output in outputs where dup2(file, output) < 0 { break }
         close(file)
         write(Array("earlier lines are in \(name).1; those before them were removed".utf8))
     }

@@ -20,12 +20,12 @@ struct GateProcess {
     init?(_ pid: pid_t, port: UInt16, _ store: LeaseStore) {
         var info = stat()
         guard pid > 0, stat("/proc/\(pid)", &info) == 0, info.st_uid == geteuid() else { return nil }
-        let directory = Directory.link("/proc/self/fd/\(store.directory.descriptor)").replacing(
+        let directory = DirectoryListing.link("/proc/self/fd/\(store.directory.descriptor)").replacing(
             " (deleted)", with: "")
-        let descriptors = Directory.entries("/proc/\(pid)/fd").compactMap { CInt($0) }
+        let descriptors = DirectoryListing.names(in: "/proc/\(pid)/fd").compactMap { CInt($0) }
         func descriptor(of name: String) -> CInt? {
             descriptors.first { number in
-                let link = Directory.link("/proc/\(pid)/fd/\(number)")
+                let link = DirectoryListing.link("/proc/\(pid)/fd/\(number)")
                 return link == "\(directory)/\(name)" || link == "\(directory)/\(name) (deleted)"
             }
         }

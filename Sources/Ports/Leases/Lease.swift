@@ -7,7 +7,7 @@ import Platform
 /// The lock belongs to the open file description. Whoever inherits the descriptor holds the lease, and the kernel ends
 /// it when the last holder dies, however it dies. A socket that listens on the port is one way to use the lease:
 /// ``LeasedListener``.
-final class Lease {
+final class Lease: Sendable {
     /// The leased port.
     let port: UInt16
     /// The locked descriptor, for a gate to inherit.
@@ -57,7 +57,7 @@ final class Lease {
 }
 
 /// A leased port and the socket that listens on it.
-struct LeasedListener {
+struct LeasedListener: Sendable {
     let lease: Lease
     let listener: PortListener
 

@@ -39,7 +39,27 @@ public struct LeaseStore: Sendable {
 
     /// Locks a port for this process; `nil` where another process holds it.
     func takeLock(_ port: UInt16) throws(ScoutError) -> CInt? {
-        try ScoutError.wrap(directory.takeLock(Self.lock(port)))
+        // Who sweeps locks a port for a moment, so the two take turns. One that is stopped must keep nobody out for ever.
+        let turn = takeTurn(within: .seconds(2))
+        defer { if let turn { close(turn) } }
+        return try ScoutError.wrap(directory.takeLock(Self.lock(port)))
+    }
+
+    /// Whether another process holds the lease on a port: a look, which is in nobody's way.
+    func isLeased(_ port: UInt16) -> Bool { directory.isLocked(Self.lock(port)) }
+
+    /// The lock on the directory, for as long as the descriptor is open; `nil` where somebody has it still.
+    private func takeTurn(within deadline: Duration) -> CInt? {
+        // A description of its own: threads of one process take turns, too.
+        let own = openat(directory.descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard own >= 0 else { return nil }
+        do throws(SystemError) {
+            try FileLock.waitForDirectory(own, within: deadline)
+            return own
+        } catch {
+            close(own)
+            return nil
+        }
     }
 
     /// Removes what belongs to a lease that has ended, all but the lock and the log. Only for who holds the lock.
@@ -64,8 +84,14 @@ public struct LeaseStore: Sendable {
     /// - Parameter isTaken: whether somebody listens on a port, whose files are left alone then.
     func sweep(except isTaken: (UInt16) -> Bool) {
         let names = directory.names()
-        for port in ports where names.contains(where: { $0.hasPrefix("\(port).") }) && !isTaken(port) {
-            guard let lock = try? takeLock(port) else { continue }
+        let left = ports.filter { port in
+            names.contains { $0.hasPrefix("\(port).") } && !isTaken(port) && !isLeased(port)
+        }
+        // Who takes a lease, or sweeps, does what is to be done here.
+        guard !left.isEmpty, let turn = takeTurn(within: .zero) else { return }
+        defer { close(turn) }
+        for port in left {
+            guard let lock = try? directory.takeLock(Self.lock(port)) else { continue }
             clear(port)
             directory.remove(Self.lock(port))
             close(lock)

@@ -40,36 +40,14 @@ struct ListenerTable {
     /// The processes that hold a listening socket of a port, as far as this user may see them.
     func owners(of port: UInt16) -> [PortsReport.Process] {
         guard let wanted = inodes[port].map({ Set($0.map { "socket:[\($0)]" }) }) else { return [] }
-        return Directory.entries("/proc").compactMap { entry in
+        return DirectoryListing.names(in: "/proc").compactMap { entry in
             guard let pid = Int32(entry) else { return nil }
-            let holds = Directory.entries("/proc/\(pid)/fd").contains { descriptor in
-                wanted.contains(Directory.link("/proc/\(pid)/fd/\(descriptor)"))
+            let holds = DirectoryListing.names(in: "/proc/\(pid)/fd").contains { descriptor in
+                wanted.contains(DirectoryListing.link("/proc/\(pid)/fd/\(descriptor)"))
             }
             guard holds else { return nil }
             let name = (try? File.read("/proc/\(pid)/comm")).flatMap { $0 } ?? []
             return PortsReport.Process(pid: pid, name: String(decoding: name.prefix { $0 != 0x0A }, as: UTF8.self))
         }
-    }
-}
-
-/// Directories and links as the kernel has them, in `/proc` above all.
-enum Directory {
-    /// The names in a directory; none where it can't be read.
-    static func entries(_ path: String) -> [String] {
-        guard let directory = opendir(path) else { return [] }
-        defer { closedir(directory) }
-        var names: [String] = []
-        while let entry = readdir(directory) {
-            let name = withUnsafeBytes(of: entry.pointee.d_name) { Array($0.prefix { $0 != 0 }) }
-            names.append(String(decoding: name, as: UTF8.self))
-        }
-        return names
-    }
-
-    /// What a symbolic link says; empty where it can't be read.
-    static func link(_ path: String) -> String {
-        var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
-        let count = readlink(path, &buffer, buffer.count)
-        return String(decoding: buffer.prefix(max(count, 0)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 }

@@ -3,7 +3,7 @@ import Glibc
 import Platform
 
 /// A socket that listens on a TCP port; closed with this object.
-final class PortListener {
+final class PortListener: Sendable {
     /// The port.
     let port: UInt16
     /// The listening socket, which doesn't block.

@@ -33,7 +33,8 @@ public struct PortStatus: Sendable {
     }
 
     private func row(_ port: UInt16, _ sockets: ListenerTable) -> PortsReport.Row {
-        guard sockets.isTaken(port) else { return PortsReport.Row(port: port, state: .free) }
+        // The lock is the lease; a gate that ends, and has no socket any more, has it still.
+        guard sockets.isTaken(port) || store.isLeased(port) else { return PortsReport.Row(port: port, state: .free) }
         if let answer = GateControl.ask(
             .status, at: LeaseStore.control(port), in: store.directory, deadline: .seconds(1)),
             let gate = GateProcess(answer.pid, port: port, store),
@@ -46,6 +47,8 @@ public struct PortStatus: Sendable {
         if let gate = gate(of: port, owners) {
             return PortsReport.Row(port: port, state: .leased, lease: .init(service: gate.lease, traffic: nil))
         }
+        // One that is locked alone is about to be served, or was given up by now.
+        guard sockets.isTaken(port) else { return PortsReport.Row(port: port, state: .free) }
         return PortsReport.Row(port: port, state: .foreign, process: owners.first)
     }
 

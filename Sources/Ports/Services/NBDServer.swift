@@ -1,4 +1,5 @@
 import Core
+import Platform
 
 /// The command line of an nbdkit that serves one connection on its stdin and stdout.
 ///

@@ -1,5 +1,6 @@
 import Core
 import Glibc
+import Platform
 
 /// A program that serves one connection on its stdin and stdout, and finds the source open.
 struct ServerCommand: Codable {
@@ -8,7 +9,9 @@ struct ServerCommand: Codable {
     /// Its arguments, the program's name first.
     let arguments: [String]
 
-    /// Where a server finds the source; 3 is ``GroupDeathSignal/descriptor``.
+    /// Where a server holds what kills it when its gate is gone.
+    static let deathSignalDescriptor: CInt = 3
+    /// Where a server finds the source.
     static let sourceDescriptor: CInt = 4
 
     /// Starts it for one connection. The C function is `posix_spawn`.
@@ -23,11 +26,13 @@ struct ServerCommand: Codable {
     func start(
         on connection: CInt, errors: CInt, source: CInt, deathSignal: GroupDeathSignal?
     ) throws(ScoutError) -> pid_t {
-        var descriptors: [(ours: CInt, theirs: CInt)] = [
-            (connection, STDIN_FILENO), (connection, STDOUT_FILENO), (errors, STDERR_FILENO),
-            (source, Self.sourceDescriptor),
-        ]
-        if let deathSignal { descriptors.append((deathSignal.end, GroupDeathSignal.descriptor)) }
-        return try ChildProcess(executable: executable, arguments: arguments, descriptors: descriptors).start()
+        var server = ChildProcess(
+            executable, arguments,
+            descriptors: [
+                .init(connection, as: STDIN_FILENO), .init(connection, as: STDOUT_FILENO),
+                .init(errors, as: STDERR_FILENO), .init(source, as: Self.sourceDescriptor),
+            ])
+        if let deathSignal { server.descriptors.append(.init(deathSignal.end, as: Self.deathSignalDescriptor)) }
+        return try ScoutError.wrap(server.start())
     }
 }
