@@ -62,6 +62,9 @@ let package = Package(
         .testTarget(name: "SSHTests", dependencies: ["Platform", "SSH", "CLibSSH"], swiftSettings: strict),
         .testTarget(
             name: "SessionsTests", dependencies: ["Sessions", "SSH", "Core", "Platform"], swiftSettings: strict),
+        .testTarget(
+            name: "PortsTests", dependencies: ["Ports", "NBD", "Core", "Platform", "TestSupport"],
+            swiftSettings: strict),
         .testTarget(name: "NBDTests", dependencies: ["Platform", "NBD"], swiftSettings: strict),
         .testTarget(
             name: "ImagingTests", dependencies: ["Imaging", "NBD", "Core", "Platform"],
