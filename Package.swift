@@ -45,10 +45,13 @@ let package = Package(
         .target(
             name: "Diagnostics", dependencies: ["Core", "Platform", "Sessions", "Host", system], swiftSettings: strict),
 
+        .target(
+            name: "Toolkit", dependencies: ["Core", "Platform", "Ports", "Host", "Imaging"], swiftSettings: strict),
+
         .executableTarget(
             name: "scout",
             dependencies: [
-                "Core", "Platform", "Sessions", "Ports", "Host", "Imaging", "Diagnostics",
+                "Core", "Platform", "Sessions", "Ports", "Host", "Imaging", "Diagnostics", "Toolkit",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -60,6 +63,14 @@ let package = Package(
         .testTarget(name: "PlatformTests", dependencies: ["Platform", system], swiftSettings: strict),
         .testTarget(name: "CoreTests", dependencies: ["Core", "Platform"], swiftSettings: strict),
         .testTarget(name: "SSHTests", dependencies: ["Platform", "SSH", "CLibSSH"], swiftSettings: strict),
+        .testTarget(name: "ToolkitTests", dependencies: ["Toolkit", "Core", "Platform"], swiftSettings: strict),
+        .testTarget(
+            name: "scoutTests",
+            dependencies: [
+                "scout", "Core", "Platform", "Host", "Imaging",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict),
         .testTarget(
             name: "SessionsTests", dependencies: ["Sessions", "SSH", "Core", "Platform"], swiftSettings: strict),
         .testTarget(

@@ -3,7 +3,7 @@ import Glibc
 import Imaging
 import Platform
 
-extension Invocation {
+extension CommandContext {
     /// Takes an image, from the container or from a server that a URI names.
     ///
     /// - Parameters:
@@ -30,12 +30,12 @@ extension Invocation {
             }
             return try await withContainer { container in
                 try await ContainerAcquisition(
-                    container: container, host: exportHost, target: placeName,
-                    keyDirectory: paths.runtimeDirectory + "/keys"
+                    container: container, host: selection.exportHost, target: selection.targetName,
+                    keyDirectory: selection.paths.runtimeDirectory + "/keys"
                 ).run(
                     source: source, files: files, options: options, cancellation: cancellation, events: events,
                     // Of a port that stays open everybody has to know, also who wants no remarks.
-                    warning: { Output.talk("scout: \($0)") },
+                    warning: { output.console.talk("scout: \($0)") },
                     leftover: { left in
                         outstanding.note(left?.text)
                         if let left { outstanding.atEnd { unlink(left.keyFile) } }

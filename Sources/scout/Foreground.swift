@@ -1,7 +1,7 @@
 import Core
 import Glibc
 
-extension Invocation {
+extension CommandContext {
     /// Has a service made, and with `stays` remains until it ends by itself; Ctrl-C ends it.
     ///
     /// A service that is interrupted while it is made is released: nobody has been told of it.

@@ -71,7 +71,7 @@ final class Outstanding: Sendable {
         guard let late else { return }
         for body in late.last { body() }
         let text = late.text.map { "interrupted; \($0)" } ?? "interrupted"
-        Failure.exit(with: ScoutError(.interrupted, text), words: Array(CommandLine.arguments.dropFirst()))
+        Failure(Array(CommandLine.arguments.dropFirst())).exit(with: ScoutError(.interrupted, text))
     }
 }
 

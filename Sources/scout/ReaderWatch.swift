@@ -13,7 +13,7 @@ enum ReaderWatch {
             while poll(&output, 1, -1) < 0, errno == EINTR || errno == EAGAIN {}
             guard output.revents & Int16(POLLERR | POLLHUP) != 0 else { return }
             // What a result that can't be written comes to, only earlier.
-            Output.talk("scout: nobody reads standard output any more")
+            Console.current.talk("scout: nobody reads standard output any more")
             _exit(ScoutError.Code.io.exitStatus)
         }
     }

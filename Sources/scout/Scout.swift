@@ -17,8 +17,13 @@ struct Scout: AsyncParsableCommand {
             TargetCommand.self, StatusCommand.self, EvidenceCommand.self, AcquireCommand.self, VerifyCommand.self,
             HashCommand.self, ServeCommand.self, PortsCommand.self, ReleaseCommand.self, ForwardsCommand.self,
             DoctorCommand.self, ExecCommand.self, HostCommand.self, CompletionCommand.self, CompleteCommand.self,
-            GateCommand.self, ProbeCommand.self, ExamineCommand.self,
+            GateCommand.self, ContainerCommand.self, ExamineCommand.self,
         ])
+}
+
+/// The version of this program.
+enum Version {
+    static let text = "0.1.0"
 }
 
 /// Parses, runs, and turns every outcome into an exit status.
@@ -28,18 +33,19 @@ enum Main {
         StandardDescriptors.open()
         InheritedSignals.ignore()
         let typed = CompletionCommand.spelled(Array(CommandLine.arguments.dropFirst()))
-        let words = GlobalOptions.moved(typed, root: Scout.self)
+        let arguments = GlobalOptions.moved(typed, root: Scout.self)
+        let end = Failure(arguments)
         do {
-            var command = try Scout.parseAsRoot(words)
+            var command = try Scout.parseAsRoot(arguments)
             if var command = command as? any AsyncParsableCommand {
                 try await command.run()
             } else {
                 try command.run()
             }
         } catch {
-            Failure.exit(with: error, words: words)
+            end.exit(with: error)
         }
-        Failure.leave(0, json: words.contains("--json"))
+        end.leave(0)
     }
 }
 

@@ -234,7 +234,7 @@ struct ClosingTests {
                 let told = words == "refuses" ? "other rules" : words
                 #expect(shown.status == 0 && (shown.output + shown.errors).contains(told), "\(breaking): \(shown)")
                 // What was not compared is not called other rules.
-                let isWhole = !shown.output.contains("until this is mended")
+                let isWhole = !shown.output.contains("until this is fixed")
                 #expect(isWhole || !shown.output.contains("other rules"), "\(shown.output)")
             }
             #expect(try await lab.shell("host", mending).status == 0)

@@ -139,15 +139,14 @@ import Testing
 
     /// What `scout evidence` does with a target's answer.
     private func remember(_ bench: Workbench, _ target: String, _ names: [String]) throws {
-        var options = GlobalOptions()
-        (options.json, options.quiet, options.verbose) = (false, true, false)
-        (options.target, options.topology, options.config) = (target, nil, nil)
-        (options.identity, options.acceptHostKey) = (nil, nil)
+        var choices = ScoutSelection.Choices()
+        choices.target = target
         let devices = names.map {
             EvidenceReport.Device(
                 name: $0, path: "/dev/host/\($0)", sizeBytes: 1 << 20, readOnly: true, partitions: [], exportedOn: [])
         }
-        Candidates.remember(EvidenceReport(devices: devices), try Invocation(options, environment: bench.environment))
+        CompletionCandidates.remember(
+            EvidenceReport(devices: devices), try ScoutSelection(choices, environment: bench.environment))
     }
 
     @Test func descriptionsStandInAColumnBehindWideNamesToo() async throws {

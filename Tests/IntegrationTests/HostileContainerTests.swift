@@ -10,7 +10,9 @@ import Testing
 @Suite(.serialized, InLab(.loopback), .timeLimit(.minutes(3))) struct HostileContainerTests {
     private static let ways = [
         "nothing", "garbage", "text", "gigabyte", "words", "strings", "deep", "never", "half", "cut", "error", "range",
-        "huge", "escapes", "schema", "ports", "addresses", "names", "file", "query", "elsewhere",
+        "huge", "escapes", "schema", "ports", "addresses", "names", "file", "query", "elsewhere", "long", "alive",
+        "blank",
+        "skew", "other",
     ]
 
     private static let verbs: [[String]] = [

@@ -4,8 +4,6 @@ import Glibc
 import TestSupport
 import Testing
 
-@testable import scout
-
 /// What leaves the program, and what becomes of it where it can't.
 @Suite struct OutputTests {
     /// A file's name that paints the terminal, fakes a row, and is no text.
@@ -64,37 +62,6 @@ import Testing
             #expect(report.devices.map(\.name) == ["evidence0", Self.painted], "\(listed.errors)")
             #expect(report.devices.allSatisfy { $0.sizeBytes > 0 || $0.reason != nil })
         }
-    }
-
-    @Test func wideCharactersKeepColumnsAligned() {
-        var table = Table("NAME", "SIZE")
-        table.rows = [["日本語", "1"], ["e\u{301}te\u{301}", "2"], ["🙂", "3"], ["\u{1B}", "4"], ["한국", "5"]]
-        let text = table.text(forPeople: true)
-        #expect(
-            text == """
-                NAME    SIZE
-                日本語  1
-                e\u{301}te\u{301}     2
-                🙂      3
-                \\u{1B}  4
-                한국    5
-
-                """)
-    }
-
-    /// Every character against glibc's table; the two may be of different versions of Unicode.
-    @Test func widthsAreThoseOfTheTerminal() throws {
-        let symbol = try #require(dlsym(nil, "wcwidth"))
-        let wcwidth = unsafeBitCast(symbol, to: (@convention(c) (wchar_t) -> CInt).self)
-        let own = uselocale(newlocale(LC_CTYPE_MASK, "C.UTF-8", nil))
-        defer { uselocale(own) }
-        var differing: [String] = []
-        for value in UInt32(0x20)...0x3ffff {
-            guard let scalar = Unicode.Scalar(value), Visible.isClean(String(scalar)) else { continue }
-            let expected = wcwidth(wchar_t(value))
-            if expected >= 0, Int(expected) != String(scalar).width { differing.append(String(value, radix: 16)) }
-        }
-        #expect(differing.count < 20, "\(differing)")
     }
 
     // MARK: Where it can't be written

@@ -36,9 +36,9 @@ import Testing
     @Test(arguments: [
         ("CLibSSH", ["SSH"]), ("CLibNBD", ["NBD"]), ("ArgumentParser", ["scout"]), ("SSH", ["Sessions"]),
         ("NBD", ["Imaging", "Ports"]), ("TOMLKit", ["Core"]), ("Foundation", []),
-        ("Sessions", ["Diagnostics", "scout"]), ("Ports", ["scout"]),
-        ("Host", ["Diagnostics", "scout"]), ("Netfilter", ["Host"]),
-        ("Imaging", ["scout"]), ("Diagnostics", ["scout"]),
+        ("Sessions", ["Diagnostics", "scout"]), ("Ports", ["Toolkit", "scout"]),
+        ("Host", ["Diagnostics", "Toolkit", "scout"]), ("Netfilter", ["Host"]),
+        ("Imaging", ["Toolkit", "scout"]), ("Toolkit", ["scout"]), ("Diagnostics", ["scout"]),
     ])
     func onlyTheseRoomsImport(module: String, rooms: [String]) throws {
         for source in try Self.sources() where Self.imports(source).contains(module) {

@@ -25,7 +25,8 @@ public enum JSON {
         init?(intValue: Int) { nil }
     }
 
-    private struct Envelope<Payload: Report>: Encodable {
+    /// A report with its `schema`.
+    struct Envelope<Payload: Report>: Encodable {
         let payload: Payload
 
         func encode(to encoder: any Encoder) throws {
@@ -35,15 +36,43 @@ public enum JSON {
         }
     }
 
-    private struct Schema: Decodable { let schema: String }
-    private struct Failure: Codable {
-        struct Body: Codable {
-            let code: ScoutError.Code
-            let message: String
-            let hint: String?
+    /// A report that was found to be of its schema.
+    struct Checked<Payload: Report>: Decodable {
+        let payload: Payload
+
+        init(from decoder: any Decoder) throws {
+            let schema = try Schema(from: decoder).schema
+            guard schema == Payload.schema else {
+                throw ScoutError(
+                    .protocolViolation, "the answer is \(Visible.field(schema, limit: 80)), not \(Payload.schema)",
+                    hint: "use the same version of scout on both sides")
+            }
+            payload = try Payload(from: decoder)
         }
-        let error: Body
     }
+
+    struct Schema: Decodable { let schema: String }
+
+    struct ErrorBody: Codable {
+        let code: ScoutError.Code
+        let message: String
+        let hint: String?
+
+        init(_ error: ScoutError) {
+            (code, message, hint) = (error.code, error.message, error.hint)
+        }
+
+        /// The error, as lines of sensible length.
+        ///
+        /// - Parameter writer: who wrote it, where people must know that a hint is not this program's own: people type hints.
+        func error(by writer: String? = nil) -> ScoutError {
+            let source = writer.map { "\($0) says: " } ?? ""
+            return ScoutError(
+                code, Visible.field(message, limit: 2000), hint: hint.map { source + Visible.field($0, limit: 2000) })
+        }
+    }
+
+    private struct Failure: Codable { let error: ErrorBody }
 
     /// One object, keys sorted, times in UTC after ISO 8601, with its `schema`.
     public static func encode(_ report: some Report) throws -> Data {
@@ -52,8 +81,7 @@ public enum JSON {
 
     /// `{error:{code, message, hint?}}`.
     public static func encode(_ error: ScoutError) throws -> Data {
-        let body = Failure.Body(code: error.code, message: error.message, hint: error.hint)
-        return try encoder().encode(Failure(error: body))
+        try encoder().encode(Failure(error: ErrorBody(error)))
     }
 
     /// Reads a report, or the error that was printed in its place. Whoever wrote it need not be trusted.
@@ -70,32 +98,39 @@ public enum JSON {
         var bounds = AnswerBounds()
         try bounds.scan([UInt8](data))
         let decoder = decoder()
-        if let failure = try? decoder.decode(Failure.self, from: data) {
-            let source = writer.map { "\($0) says: " } ?? ""
-            throw ScoutError(
-                failure.error.code, Visible.field(failure.error.message, limit: 2000),
-                hint: failure.error.hint.map { source + Visible.field($0, limit: 2000) })
-        }
-        guard let found = try? decoder.decode(Schema.self, from: data) else {
+        if let failure = try? decoder.decode(Failure.self, from: data) { throw failure.error.error(by: writer) }
+        guard (try? decoder.decode(Schema.self, from: data)) != nil else {
             throw ScoutError(.protocolViolation, "the answer is no JSON of scout's")
         }
-        guard found.schema == Payload.schema else {
-            throw ScoutError(
-                .protocolViolation, "the answer is \(Visible.field(found.schema, limit: 80)), not \(Payload.schema)",
-                hint: "use the same version of scout on both sides")
-        }
-        let payload: Payload
-        do { payload = try decoder.decode(Payload.self, from: data) } catch {
+        return try checked(Checked<Payload>.self, from: data) { $0.payload }
+    }
+
+    /// Decodes a shape with a report in it.
+    ///
+    /// - Throws: `ScoutError` (`protocolViolation`) where it is none, or says what can't be so.
+    static func checked<Shape: Decodable, Payload: Report>(
+        _ type: Shape.Type, from data: Data, _ payload: (Shape) -> Payload
+    ) throws(ScoutError) -> Payload {
+        let found: Payload
+        do { found = payload(try decoder().decode(type, from: data)) } catch {
+            if let error = error as? ScoutError { throw error }
             throw ScoutError(
                 .protocolViolation, "the answer is no \(Payload.schema): \(reason(error))",
                 hint: "use the same version of scout on both sides")
         }
-        try payload.check()
-        return payload
+        try found.check()
+        return found
+    }
+
+    /// A value in one line, keys sorted; `nil` where it can't be written.
+    static func line(_ value: some Encodable) -> [UInt8]? {
+        let encoder = encoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return (try? encoder.encode(value)).map { Array($0) + [UInt8(ascii: "\n")] }
     }
 
     /// Where a shape is not as it should be.
-    private static func reason(_ error: any Error) -> String {
+    static func reason(_ error: any Error) -> String {
         func place(_ path: [any CodingKey]) -> String {
             path.map { $0.intValue.map(String.init) ?? Visible.field($0.stringValue, limit: 80) }.joined(separator: ".")
         }

@@ -10,6 +10,13 @@ private func demand(_ isTrue: Bool, _ fault: @autoclosure () -> String) throws(S
         hint: "use the same version of scout on both sides")
 }
 
+extension VersionReport {
+    /// Checks that it is a version and nothing else.
+    public func check() throws(ScoutError) {
+        try demand(Self.isVersion(version), "'\(Visible.field(version, limit: 80))' is the version")
+    }
+}
+
 extension EvidenceReport {
     /// Checks names, sizes and ports.
     public func check() throws(ScoutError) {

@@ -24,3 +24,22 @@ public enum ServiceRequest: Hashable, Sendable {
         }
     }
 }
+
+extension ServiceRequest: Codable {
+    private enum Kind: String, CodingKey {
+        case nbd
+    }
+
+    /// Reads `{KIND:{…}}`.
+    public init(from decoder: any Decoder) throws {
+        self = .nbd(try decoder.container(keyedBy: Kind.self).decode(NBDRequest.self, forKey: .nbd))
+    }
+
+    /// Writes `{KIND:{…}}`.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: Kind.self)
+        switch self {
+        case .nbd(let request): try container.encode(request, forKey: .nbd)
+        }
+    }
+}

@@ -26,31 +26,20 @@ struct AcquireCommand: AsyncParsableCommand {
     var source: String
     @Argument(help: ArgumentHelp("The file to make.", valueName: "IMAGE"), completion: .file())
     var image: String
-    @Option(help: ArgumentHelp("Which hashes: md5, sha1, sha256, sha512, or none.", valueName: "LIST"))
-    var hash = HashList(HashAlgorithm.standard)
-    @Flag(name: .customLong("no-verify"), help: "Don't read the image again and compare.") var noVerify = false
-    @Flag(help: "Have the container hash the source where it lies, and compare.") var verifySource = false
-    @Flag(name: .customLong("read-zeros"), help: "Have zeros sent that the server would only promise.") var readZeros =
-        false
-    @Option(help: ArgumentHelp("How many connections, 1 to 16.", valueName: "N")) var connections: Int?
-    @Option(name: .customLong("case"), help: ArgumentHelp("The case's number.", valueName: "N")) var caseNumber: String?
-    @Option(help: ArgumentHelp("The item's number.", valueName: "N")) var evidence: String?
-    @Option(help: ArgumentHelp("Who examines it.", valueName: "S")) var examiner: String?
-    @Option(help: ArgumentHelp("Anything worth recording.", valueName: "S")) var notes: String?
+    @OptionGroup var imaging: ImagingOptions
+    @OptionGroup var record: CaseOptions
     @OptionGroup var global: GlobalOptions
 
     private var isURI: Bool { source.contains("://") }
 
     func validate() throws {
-        if let connections, !(1...16).contains(connections) { throw ValidationError("--connections is 1 to 16") }
-        if verifySource, hash.algorithms.isEmpty { throw ValidationError("--verify-source needs a hash") }
-        if verifySource, isURI { throw ValidationError("--verify-source needs a container, not a URI") }
+        if imaging.verifySource, isURI { throw ValidationError("--verify-source needs a container, not a URI") }
         if image.isEmpty { throw ValidationError("IMAGE is empty: name the file to make") }
         if image.hasSuffix("/") { throw ValidationError("'\(image)' names a directory, not a file") }
     }
 
     func run() async throws {
-        let invocation = try Invocation(global)
+        let context = try CommandContext(global)
         let cancellation = try Cancellation()
         let outstanding = Outstanding()
         let interrupts = Interrupts(outstanding) { cancellation.cancel() }
@@ -58,35 +47,28 @@ struct AcquireCommand: AsyncParsableCommand {
         let files = try ImageFiles(image)
         defer { files.abandon() }
         outstanding.atEnd { files.abandon() }
-        let meter = ProgressLine(invocation.output)
+        let meter = ProgressLine(context.output)
         defer { meter.finish() }
-        let record = RunningAcquisition.Record(
+        let running = RunningAcquisition.Record(
             RunningAcquisition(
-                pid: getpid(), target: isURI ? "a server" : invocation.placeName, source: source, image: image,
-                startedAt: Date()), invocation.paths)
-        let events: @Sendable (Event) -> Void = { [meter, record] in
+                pid: getpid(), target: isURI ? "a server" : context.targetName, source: source, image: image,
+                startedAt: Date()), context.paths)
+        let events: @Sendable (Event) -> Void = { [meter, running] in
             guard let progress = $0.progress else { return }
             meter.show(progress)
-            record.note(
+            running.note(
                 phase: progress.phase.rawValue, doneBytes: progress.doneBytes, totalBytes: progress.totalBytes,
                 bytesPerSecond: progress.bytesPerSecond)
         }
 
-        var options = ContainerAcquisition.Options()
-        options.hashes = hash.algorithms
-        options.hashAtSource = verifySource
-        options.acquisition.verify = !noVerify
-        options.acquisition.readsZeros = readZeros
-        options.acquisition.connections = connections
+        var options = imaging.options
         options.acquisition.version = Version.text
         options.acquisition.command = CommandLine.arguments.joined(separator: " ")
-        options.acquisition.case = CaseRecord(
-            number: caseNumber, evidence: evidence, examiner: examiner, operator: invocation.operatorName,
-            notes: notes)
-        let result = try await invocation.acquire(
+        options.acquisition.case = record.record
+        let result = try await context.acquire(
             source, files, options, cancellation: cancellation, outstanding: outstanding, events: events)
         meter.finish()
-        try invocation.output.result(json: result.manifest.json()) { ManifestText.acquired(result) }
-        try invocation.output.conclude(result.manifest)
+        try context.output.result(json: result.manifest.json()) { _ in ManifestText.acquired(result) }
+        try context.output.conclude(result.manifest)
     }
 }

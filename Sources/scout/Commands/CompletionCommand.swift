@@ -15,7 +15,7 @@ struct CompletionCommand: ParsableCommand {
     @OptionGroup var global: GlobalOptions
 
     func run() throws {
-        try Output.printForShell(shell.script)
+        try Console.current.printForShell(shell.script)
     }
 
     /// The parser has an option of its own that prints a script of its own making; here it prints the same as the verb.
@@ -39,8 +39,8 @@ struct CompleteCommand: ParsableCommand {
         // Whatever hangs, a file system or a gate, is left behind: nothing is offered then.
         signal(SIGALRM) { _ in _exit(0) }
         alarm(1)
-        let candidates = Candidates()
+        let candidates = CompletionCandidates()
         let completer = Completer(root: Scout.self, home: candidates.home, lookUp: candidates.values)
-        try Output.printForShell(shell.answer(words, completer))
+        try Console.current.printForShell(shell.answer(words, completer))
     }
 }

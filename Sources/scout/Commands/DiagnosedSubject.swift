@@ -2,12 +2,12 @@ import Core
 import Diagnostics
 import Sessions
 
-extension Invocation: ContainerOpener {
+extension CommandContext {
     /// What the diagnostics are about.
     var subject: Subject {
         var target: Target?
-        if case .remote(let remote) = place { target = remote }
-        return Subject(target: target, topology: topology, configuration: configuration)
+        if case .remote(let remote) = selection.location { target = remote }
+        return Subject(target: target, topology: selection.topology, configuration: selection.configuration)
     }
 
     /// Whom they ask.
@@ -16,7 +16,7 @@ extension Invocation: ContainerOpener {
         return LiveScout(
             subject,
             connector: Connector(
-                paths: paths, identity: subject.target?.identity, acceptedHostKey: acceptedHostKey),
+                paths: selection.paths, identity: subject.target?.identity, acceptedHostKey: selection.acceptedHostKey),
             opener: self)
     }
 }

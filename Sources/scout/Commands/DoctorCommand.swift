@@ -7,7 +7,7 @@ import Host
 struct DoctorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "doctor",
-        abstract: "Check every hop to a port of the container: which fails, why, and who can mend it.",
+        abstract: "Check every hop to a port of the container: which fails, why, and who can fix it.",
         discussion: """
             A port that nothing holds is proven with a nonce, a leased one by its service. Without a port it takes a free one.
             """)
@@ -18,19 +18,18 @@ struct DoctorCommand: AsyncParsableCommand {
     @OptionGroup var global: GlobalOptions
 
     func run() async throws {
-        let invocation = try Invocation(global)
-        if let port, !invocation.topology.forwardedPorts.contains(port) {
+        let context = try CommandContext(global)
+        if let port, !context.topology.forwardedPorts.contains(port) {
             throw ScoutError(
-                .usage, "port \(port) is none that the host forwards",
-                hint: "these are: \(invocation.topology.portsText)")
+                .usage, "port \(port) is not one that the host forwards",
+                hint: "these are: \(context.topology.portsText)")
         }
-        let (subject, scout) = (invocation.subject, invocation.scout)
+        let (subject, scout) = (context.subject, context.scout)
         let report =
             subject.target == nil
             ? await ContainerDoctor(subject, asking: scout).examine(port)
             : await Doctor(subject, asking: scout).examine(port)
-        let forPeople = invocation.output.isForPeople
-        try invocation.output.result(report) { report.page(forPeople: forPeople) }
+        try context.output.result(report) { report.page(style: $0) }
         if !report.ok { throw ExitCode(1) }
     }
 }

@@ -17,31 +17,33 @@ struct ExecCommand: AsyncParsableCommand {
             """)
 
     @Flag(help: "Give it a terminal.") var tty = false
-    @Argument(help: ArgumentHelp("The command, after --.", valueName: "CMD")) var words: [String] = []
+    @Argument(help: ArgumentHelp("The command, after --.", valueName: "CMD")) var command: [String] = []
     @OptionGroup var global: GlobalOptions
 
     func validate() throws {
-        if words.isEmpty { throw ValidationError("name a command: scout exec -- CMD") }
+        if command.isEmpty { throw ValidationError("name a command: scout exec -- CMD") }
     }
 
     func run() async throws {
-        let invocation = try Invocation(global)
-        guard case .remote(let target) = invocation.place else { throw Self.become(words) }
-        let command = try RemoteCommand(words)
-        let terminal = tty ? invocation.paths.environment["TERM"] ?? "dumb" : nil
-        let status = try await invocation.connector(for: target).withSession(to: invocation.address(of: target)) {
-            try await command.stream(over: $0, terminalType: terminal)
+        let context = try CommandContext(global)
+        guard case .remote(let target) = context.location else { throw Self.become(command) }
+        let remote = try RemoteCommand(command)
+        let terminal = tty ? context.paths.environment["TERM"] ?? "dumb" : nil
+        let status = try await context.selection.connector(for: target).withSession(
+            to: context.selection.address(of: target)
+        ) {
+            try await remote.stream(over: $0, terminalType: terminal)
         }
         throw ExitCode(status)
     }
 
     /// Here, the process becomes the command. Returns only where that fails.
-    private static func become(_ words: [String]) -> ScoutError {
+    private static func become(_ command: [String]) -> ScoutError {
         InheritedSignals.restore()
-        var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) }
+        var arguments: [UnsafeMutablePointer<CChar>?] = command.map { strdup($0) }
         arguments.append(nil)
-        execvp(words[0], arguments)
+        execvp(command[0], arguments)
         let code = errno
-        return ScoutError(code == ENOENT ? .noSource : .failed, "\(words[0]): \(String(cString: strerror(code)))")
+        return ScoutError(code == ENOENT ? .noSource : .failed, "\(command[0]): \(String(cString: strerror(code)))")
     }
 }

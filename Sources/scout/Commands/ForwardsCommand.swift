@@ -34,19 +34,18 @@ struct ForwardsCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let invocation = try Invocation(global)
+        let context = try CommandContext(global)
         let report =
             if let from {
-                try Self.saved(from, invocation.topology)
+                try Self.saved(from, context.topology)
             } else {
                 try await ForwardsLookup(
-                    invocation.subject, asking: invocation.scout, detail: { invocation.output.detail($0) }
+                    context.subject, asking: context.scout, detail: { context.output.detail($0) }
                 ).report(
                     via: via.flatMap { ForwardsReport.Source(rawValue: $0.rawValue) })
             }
-        let forPeople = invocation.output.isForPeople
-        if !forPeople, !global.json { invocation.output.remark(report.origin) }
-        try invocation.output.result(report) { report.page(forPeople: forPeople) }
+        if context.output.style == .plain, !global.json { context.output.remark(report.origin) }
+        try context.output.result(report) { report.page(style: $0) }
     }
 
     /// Evaluates a file; its rules were true when it was last written.

@@ -18,11 +18,11 @@ struct HostAgentCommand: AsyncParsableCommand {
     @OptionGroup var global: GlobalOptions
 
     func run() async throws {
-        let invocation = try Invocation(global)
+        let context = try CommandContext(global)
         let path =
-            socket ?? invocation.paths.environment["SCOUT_HOST_SOCKET"]
-            ?? invocation.paths.sharedDirectoryOnHost + "/scout.sock"
-        let firewall = try invocation.hostFirewall()
+            socket ?? context.paths.environment["SCOUT_HOST_SOCKET"]
+            ?? context.paths.sharedDirectoryOnHost + "/scout.sock"
+        let firewall = try context.hostFirewall()
         // Better now than in every answer: rules that can't be read.
         _ = try await firewall.report(source: .agent)
         let agent = HostAgent(socketPath: path) { firewall.redactedReport() }
@@ -30,7 +30,7 @@ struct HostAgentCommand: AsyncParsableCommand {
         let interrupts = Interrupts { stop.signal() }
         defer { interrupts.stop() }
         try await Thread.run {
-            try agent.run(until: stop.descriptor) { invocation.output.remark("answering at \(path)") }
+            try agent.run(until: stop.descriptor) { context.output.remark("answering at \(path)") }
         }
     }
 }

@@ -22,20 +22,19 @@ struct HostForwardingCommand: ParsableCommand {
         @OptionGroup var global: GlobalOptions
 
         func run() async throws {
-            let (invocation, complaint) = try Invocation.onHost(global)
-            let firewall = try invocation.hostFirewall()
+            let (context, complaint) = try CommandContext.onHost(global)
+            let firewall = try context.hostFirewall()
             let report = try await firewall.report(source: .agent)
             let (inForce, problems) = await firewall.isInForce()
             let shown = HostForwardingReport(inForce: inForce, problems: problems.map(\.message), report: report)
-            let forPeople = invocation.output.isForPeople
-            try invocation.output.result(shown) { report.page(forPeople: forPeople) }
-            for problem in problems + [complaint].compactMap({ $0 }) { invocation.output.remark(problem.message) }
-            invocation.output.remark(
+            try context.output.result(shown) { report.page(style: $0) }
+            for problem in problems + [complaint].compactMap({ $0 }) { context.output.remark(problem.message) }
+            context.output.remark(
                 shown.inForce == true
                     ? "these are scout's rules, complete"
                     : problems.isEmpty
                         ? "these are not scout's rules; scout host forwarding apply loads those"
-                        : "whether these are scout's rules is not known until that is mended")
+                        : "whether these are scout's rules is not known until that is fixed")
         }
     }
 
@@ -50,41 +49,40 @@ struct HostForwardingCommand: ParsableCommand {
         @OptionGroup var global: GlobalOptions
 
         func run() async throws {
-            let (invocation, complaint) = try Invocation.onHost(global)
+            let (context, complaint) = try CommandContext.onHost(global)
             if dryRun {
                 if let complaint { throw complaint }
-                let rules = try HostFirewall(topology: invocation.topology, paths: invocation.paths).generated()
-                return try invocation.output.result(HostForwardingReport(ipv4: rules.ipv4, ipv6: rules.ipv6)) {
-                    let sections = [("# iptables-restore", rules.ipv4), ("# ip6tables-restore", rules.ipv6)]
-                    return Page(sections.flatMap { [$0] + $1.split(separator: "\n").map(String.init) })
+                let rules = try HostFirewall(topology: context.topology, paths: context.paths).generated()
+                return try context.output.result(HostForwardingReport(ipv4: rules.ipv4, ipv6: rules.ipv6)) { _ in
+                    HostForwardingReport.page(ipv4: rules.ipv4, ipv6: rules.ipv6)
                 }
             }
-            let changed = try await invocation.hostFirewall().apply()
+            let changed = try await context.hostFirewall().apply()
             if let complaint { throw complaint }
-            try invocation.output.result(HostForwardingReport(inForce: true, changed: changed)) {
+            try context.output.result(HostForwardingReport(inForce: true, changed: changed)) { _ in
                 [changed ? "the firewall is loaded" : "the firewall was loaded already: nothing changed"]
             }
         }
     }
 }
 
-extension Invocation {
+extension CommandContext {
     /// The surroundings of a command of the host's, without the configuration where that can't be read: what closes must
     /// not wait for it.
     ///
     /// - Returns: what is wrong with the configuration, too, to be thrown when all is closed.
     /// - Throws: `ScoutError` where it isn't the configuration alone.
-    static func onHost(_ options: GlobalOptions) throws(ScoutError) -> (Invocation, complaint: ScoutError?) {
+    static func onHost(_ options: GlobalOptions) throws(ScoutError) -> (CommandContext, complaint: ScoutError?) {
         do {
-            return (try Invocation(options), nil)
+            return (try CommandContext(options), nil)
         } catch {
             var environment = ProcessInfo.processInfo.environment
             environment["SCOUT_CONFIG"] = "/dev/null"
             environment["SCOUT_TARGET"] = nil
-            var plain = options
-            (plain.config, plain.target) = (nil, nil)
-            guard let invocation = try? Invocation(plain, environment: environment) else { throw error }
-            return (invocation, error)
+            var choices = options.choices
+            (choices.configurationFile, choices.target) = (nil, nil)
+            guard let plain = try? ScoutSelection(choices, environment: environment) else { throw error }
+            return (CommandContext(plain, options), error)
         }
     }
 
@@ -92,7 +90,7 @@ extension Invocation {
     ///
     /// - Throws: `ScoutError`: `refused` for another machine, and for who is not root; `usage` as ``hostTopology()``.
     func hostFirewall() throws(ScoutError) -> HostFirewall {
-        try HostFirewall(topology: topology, paths: paths).guardHost()
-        return HostFirewall(topology: try hostTopology(), paths: paths)
+        try HostFirewall(topology: selection.topology, paths: selection.paths).guardHost()
+        return HostFirewall(topology: try selection.hostTopology(), paths: selection.paths)
     }
 }

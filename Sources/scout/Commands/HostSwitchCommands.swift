@@ -61,29 +61,21 @@ struct HostSwitchOptions: ParsableArguments {
 
     /// Sets a switch, after the person at the terminal, if there is one, has read what it opens.
     func set(_ name: HostSwitches.Name, to enabled: Bool) async throws {
-        let (invocation, complaint) = try Invocation.onHost(global)
+        let (context, complaint) = try CommandContext.onHost(global)
         if enabled, let complaint { throw complaint }
-        let firewall = try invocation.hostFirewall()
-        if enabled, !yes, isatty(STDIN_FILENO) == 1 { try await confirm(name, invocation.hostTopology()) }
+        let firewall = try context.hostFirewall()
+        if enabled, !yes, isatty(STDIN_FILENO) == 1 { try await confirm(name, context.selection.hostTopology()) }
         let report = try await firewall.set(name, to: enabled)
         if let complaint { throw complaint }
-        try invocation.output.result(report) { [Self.text(report)] }
+        try context.output.result(report) { _ in [report.text] }
     }
 
     static func show(_ name: HostSwitches.Name, _ global: GlobalOptions) async throws {
-        let (invocation, complaint) = try Invocation.onHost(global)
-        if let complaint { invocation.output.remark(complaint.message) }
-        let firewall = try invocation.hostFirewall()
+        let (context, complaint) = try CommandContext.onHost(global)
+        if let complaint { context.output.remark(complaint.message) }
+        let firewall = try context.hostFirewall()
         let report = await firewall.status(name)
-        try invocation.output.result(report) {
-            let problems = report.problems.map { "both switches count as off until this is mended: \($0)" }
-            let whom = name == .lan ? "the local network" : "the VPN"
-            let sense = report.rulesLetIn.map { $0 ? "which LET \(whom) IN" : "which keep \(whom) out" }
-            // Others they can only be called where there is something whole to compare them with.
-            let rules = (problems.isEmpty ? "other rules, " : "rules, ") + (sense ?? "maybe open ones")
-            let remark = "but the kernel has \(rules): scout host forwarding apply"
-            return Page([text(report)] + problems + (report.rulesAreInForce ? [] : [remark]))
-        }
+        try context.output.result(report) { _ in report.page }
     }
 
     private func confirm(_ name: HostSwitches.Name, _ topology: Topology) async throws {
@@ -99,22 +91,5 @@ struct HostSwitchOptions: ParsableArguments {
         guard answer?.lowercased() == "yes" || answer?.lowercased() == "y" else {
             throw ScoutError(.interrupted, "nothing was changed")
         }
-    }
-
-    private static func text(_ report: HostSwitchReport) -> String {
-        let subject = report.name == .lan ? "access from the local network" : "host control"
-        var text = "\(subject) is \(report.enabled ? "on" : "off")"
-        if let port = report.port, let listens = report.isListening {
-            if listens != report.enabled {
-                text +=
-                    listens
-                    ? ", though a program of the owner's listens on port \(port)"
-                    : ", but nothing listens on port \(port)"
-            } else if listens {
-                text += ", port \(port)"
-            }
-        }
-        if report.endedSessions > 0 { text += "; \(report.endedSessions) sessions ended" }
-        return text
     }
 }

@@ -17,13 +17,10 @@ struct ReleaseCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let invocation = try Invocation(global)
-        let selection: ReleaseSelection =
-            service.map { text in UInt16(text).map(ReleaseSelection.port) ?? .name(text) } ?? .all
-        let report = try await invocation.withContainer { try await $0.release(selection) }
-        try invocation.output.result(report) {
-            Page(report.released.map { "released \($0.port) \($0.name)" })
-        }
-        if report.released.isEmpty { invocation.output.remark("nothing was leased") }
+        let context = try CommandContext(global)
+        let selection = service.map { ReleaseSelection($0) } ?? .all
+        let report = try await context.withContainer { try await $0.release(selection) }
+        try context.output.result(report) { _ in report.page }
+        if report.released.isEmpty { context.output.remark("nothing was leased") }
     }
 }

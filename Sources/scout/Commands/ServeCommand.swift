@@ -51,30 +51,32 @@ struct ServeCommand: ParsableCommand {
             for text in allow where CIDR(text) == nil {
                 throw ValidationError("--allow \(text): not an address or a network")
             }
-            if let partition, partition < 1 { throw ValidationError("partitions count from 1") }
-            if let maxClients, maxClients < 1 { throw ValidationError("--max-clients counts from 1") }
-            if partition != nil, offset != nil || length != nil {
-                throw ValidationError("--partition or --offset and --length, not both")
-            }
             if pskFile != nil, tls != .psk { throw ValidationError("--psk-file goes with --tls psk") }
+            do throws(ScoutError) { try request.check() } catch { throw ValidationError(error.message) }
         }
 
-        func run() async throws {
-            let invocation = try Invocation(global)
+        /// What is asked for, but for the key.
+        private var request: NBDRequest {
             var request = NBDRequest(source: source)
             request.port = port
             request.name = name
             request.allow = allow.isEmpty ? nil : allow.compactMap(CIDR.init)
             request.tls = tls
-            request.presharedKey = try pskFile.map(Self.key)
             request.partition = partition
             request.offsetBytes = offset?.value
             request.lengthBytes = length?.value
             request.idleTimeout = idleTimeout?.value
             request.maxClients = maxClients
             request.writable = writable
-            try await invocation.serve(.nbd(request), stays: foreground) { lease in
-                try invocation.output.result(lease) { Self.page(lease) }
+            return request
+        }
+
+        func run() async throws {
+            let context = try CommandContext(global)
+            var request = request
+            request.presharedKey = try pskFile.map(Self.key)
+            try await context.serve(.nbd(request), stays: foreground) { lease in
+                try context.output.result(lease) { _ in lease.page }
             }
         }
 
@@ -83,14 +85,6 @@ struct ServeCommand: ParsableCommand {
                 throw ScoutError(.noSource, "there is no \(file)")
             }
             return String(decoding: bytes.filter { $0 > 0x20 }, as: UTF8.self)
-        }
-
-        private static func page(_ lease: LeaseReport) -> Page {
-            let who =
-                lease.allow.isEmpty ? "the container itself" : lease.allow.map(\.description).joined(separator: ", ")
-            let access = lease.readOnly ? "read-only" : "WRITABLE"
-            let key = lease.pskFile.map { ["key file: \($0)"] } ?? []
-            return Page(["\(lease.source) on port \(lease.port), \(access), for \(who)", lease.uri] + key)
         }
     }
 }

@@ -12,9 +12,9 @@ struct StatusCommand: AsyncParsableCommand {
     @OptionGroup var global: GlobalOptions
 
     func run() async throws {
-        let invocation = try Invocation(global)
+        let context = try CommandContext(global)
         guard watch else {
-            let error = try await Self.show(invocation)
+            let error = try await Self.show(context)
             if let error { throw ExitCode(error.code.exitStatus) }
             return
         }
@@ -22,23 +22,22 @@ struct StatusCommand: AsyncParsableCommand {
         let interrupts = Interrupts { isInterrupted.store(true, ordering: .releasing) }
         defer { interrupts.stop() }
         while !isInterrupted.load(ordering: .acquiring) {
-            _ = try await Self.show(invocation, clears: invocation.output.isForPeople && !global.json)
+            _ = try await Self.show(context, clears: context.output.style == .human && !global.json)
             for _ in 0..<20 where !isInterrupted.load(ordering: .acquiring) {
                 try await Task.sleep(for: .milliseconds(100))
             }
         }
     }
 
-    private static func show(_ invocation: Invocation, clears: Bool = false) async throws -> ScoutError? {
+    private static func show(_ context: CommandContext, clears: Bool = false) async throws -> ScoutError? {
         let (report, error) = await StatusReport.take(
-            invocation.subject, invocation.paths, asking: invocation.scout)
-        let forPeople = invocation.output.isForPeople
+            context.subject, context.paths, asking: context.scout)
         if clears {
-            try Output.paintResult(report.page(forPeople: forPeople))
+            try context.output.console.paint(report.page(style: context.output.style))
         } else {
-            try invocation.output.result(report) { report.page(forPeople: forPeople) }
+            try context.output.result(report) { report.page(style: $0) }
         }
-        if let hint = error?.hint { invocation.output.remark("hint: \(hint)") }
+        if let hint = error?.hint { context.output.remark("hint: \(hint)") }
         return error
     }
 }

@@ -18,17 +18,19 @@ struct TargetCommand: ParsableCommand {
         @OptionGroup var global: GlobalOptions
 
         func validate() throws {
-            guard Address(address) != nil else { throw ValidationError("'\(address)' is no address") }
+            guard Address(address) != nil else { throw ValidationError("'\(address)' is not an address") }
         }
 
         func run() throws {
-            let invocation = try Invocation(global)
+            let context = try CommandContext(global)
             guard let address = Address(address) else { return }
-            if let topology = global.topology { _ = try invocation.configuration.topology(named: topology) }
+            if let topology = global.topology { _ = try context.configuration.topology(named: topology) }
             let target = Target(name: name, address: address, identity: global.identity, topology: global.topology)
-            try ConfigurationFile(invocation.paths.configurationFile).add(target)
-            let added = try Invocation(global)
-            try added.output.result(TargetsReport(added.configuration, only: name)) { ["added \(name): \(address)"] }
+            try ConfigurationFile(context.paths.configurationFile).add(target)
+            let added = try CommandContext(global)
+            try added.output.result(TargetsReport(added.configuration, only: name)) { _ in
+                ["added \(name): \(address)"]
+            }
         }
     }
 
@@ -37,9 +39,9 @@ struct TargetCommand: ParsableCommand {
         @OptionGroup var global: GlobalOptions
 
         func run() throws {
-            let invocation = try Invocation(global)
-            let report = TargetsReport(invocation.configuration)
-            try invocation.output.result(report) { report.page(forPeople: invocation.output.isForPeople) }
+            let context = try CommandContext(global)
+            let report = TargetsReport(context.configuration)
+            try context.output.result(report) { report.page(style: $0) }
         }
     }
 
@@ -51,15 +53,15 @@ struct TargetCommand: ParsableCommand {
         @OptionGroup var global: GlobalOptions
 
         func run() throws {
-            let invocation = try Invocation(global)
-            guard let name = name ?? global.target ?? invocation.configuration.defaultTarget else {
+            let context = try CommandContext(global)
+            guard let name = name ?? global.target ?? context.configuration.defaultTarget else {
                 throw ScoutError(.usage, "no target is the default", hint: "scout target add NAME ADDRESS")
             }
-            guard invocation.configuration.targets[name] != nil else {
-                throw ConfigurationFile.unknown(name, invocation.configuration)
+            guard context.configuration.targets[name] != nil else {
+                throw ConfigurationFile.unknown(name, context.configuration)
             }
-            let report = TargetsReport(invocation.configuration, only: name)
-            try invocation.output.result(report) { report.page(forPeople: invocation.output.isForPeople) }
+            let report = TargetsReport(context.configuration, only: name)
+            try context.output.result(report) { report.page(style: $0) }
         }
     }
 
@@ -71,10 +73,10 @@ struct TargetCommand: ParsableCommand {
         @OptionGroup var global: GlobalOptions
 
         func run() throws {
-            let invocation = try Invocation(global)
-            try ConfigurationFile(invocation.paths.configurationFile).use(name)
-            let changed = try Invocation(global)
-            try changed.output.result(TargetsReport(changed.configuration, only: name)) { ["using \(name)"] }
+            let context = try CommandContext(global)
+            try ConfigurationFile(context.paths.configurationFile).use(name)
+            let changed = try CommandContext(global)
+            try changed.output.result(TargetsReport(changed.configuration, only: name)) { _ in ["using \(name)"] }
         }
     }
 
@@ -86,10 +88,10 @@ struct TargetCommand: ParsableCommand {
         @OptionGroup var global: GlobalOptions
 
         func run() throws {
-            let invocation = try Invocation(global)
-            let report = TargetsReport(invocation.configuration, only: name)
-            try ConfigurationFile(invocation.paths.configurationFile).remove(name)
-            try invocation.output.result(report) { ["removed \(name)"] }
+            let context = try CommandContext(global)
+            let report = TargetsReport(context.configuration, only: name)
+            try ConfigurationFile(context.paths.configurationFile).remove(name)
+            try context.output.result(report) { _ in ["removed \(name)"] }
         }
     }
 }

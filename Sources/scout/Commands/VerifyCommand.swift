@@ -16,11 +16,11 @@ struct VerifyCommand: AsyncParsableCommand {
     @OptionGroup var global: GlobalOptions
 
     func run() async throws {
-        let invocation = try Invocation(global)
+        let context = try CommandContext(global)
         let cancellation = try Cancellation()
         let interrupts = Interrupts { cancellation.cancel() }
         defer { interrupts.stop() }
-        let meter = ProgressLine(invocation.output)
+        let meter = ProgressLine(context.output)
         defer { meter.finish() }
         let verification = Verification(
             image: image, version: Version.text, command: CommandLine.arguments.joined(separator: " "))
@@ -28,7 +28,7 @@ struct VerifyCommand: AsyncParsableCommand {
             if let progress = event.progress { meter.show(progress) }
         }
         meter.finish()
-        try invocation.output.result(json: result.manifest.json()) { ManifestText.verified(result) }
+        try context.output.result(json: result.manifest.json()) { _ in ManifestText.verified(result) }
         if !result.isIntact { throw ExitCode(ScoutError.Code.failed.exitStatus) }
     }
 }

@@ -113,7 +113,7 @@ private struct Walk {
     /// The verbs that may come next. `help` is the parser's own, which it tells of in no definition.
     var verbs: [Candidate] {
         let verbs = command.configuration.subcommands.filter { $0.configuration.shouldDisplay }
-            .map { Candidate(value: $0._commandName, about: $0.configuration.abstract) }
+            .map { Candidate(value: $0.verb, about: $0.configuration.abstract) }
         return verbs + (command == root && !isHelp ? [Candidate(value: "help", about: "Show a command's help.")] : [])
     }
 
@@ -138,7 +138,7 @@ private struct Walk {
             isTerminated = true
         } else if word.hasPrefix("-"), word != "-" {
             takeOption(word)
-        } else if let next = command.configuration.subcommands.first(where: { $0._commandName == word }) {
+        } else if let next = command.configuration.subcommands.first(where: { $0.verb == word }) {
             command = next
             if !isGroup { definition = CommandDefinition(next) }
         } else if command == root, word == "help" {

@@ -8,8 +8,7 @@ extension Output {
     /// The result is on stdout already, with the same conditions in its JSON: no second object may follow it.
     func conclude(_ manifest: Manifest) throws(ExitCode) {
         for condition in manifest.conditions ?? [] {
-            Self.talk("scout: \(condition.message)")
-            if let hint = condition.hint { Self.talk("hint: \(hint)") }
+            console.complain(ScoutError(condition.code, condition.message, hint: condition.hint))
         }
         if let worst = manifest.conditions?.first { throw ExitCode(worst.code.exitStatus) }
     }

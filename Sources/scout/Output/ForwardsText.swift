@@ -10,15 +10,15 @@ extension ForwardsReport {
 
     /// The report as people read it: one line on the links, a row for each port, the exposures.
     ///
-    /// - Parameter forPeople: aligned, with a heading; otherwise tabs, and the exposures as rows that begin with that word.
-    func page(forPeople: Bool) -> Page {
-        var table = Table("PORT", "TO", "VPN", "LAN", "PACKETS", "WHY")
+    /// - Parameter style: human is aligned, with a heading; otherwise tabs, and the exposures as rows that begin with that word.
+    func page(style: TextStyle) -> Page {
+        var table = TextTable("PORT", "TO", "VPN", "LAN", "PACKETS", "WHY")
         table.rows = forwards.map {
             ["\($0.port)", $0.to, $0.vpn.rawValue, $0.lan.rawValue, "\($0.packets)", $0.reason ?? "-"]
         }
-        guard forPeople else {
+        guard style == .human else {
             table.rows += exposures.map { ["exposure", $0.severity.rawValue, $0.summary] }
-            return Page(table, forPeople: false)
+            return Page(table, style: .plain)
         }
         let link = vpn.up.map { $0 ? "up" : "DOWN" } ?? "not known"
         let network = lan.enabled.map { $0 ? "LET IN" : "kept out" } ?? "not known"
@@ -27,7 +27,7 @@ extension ForwardsReport {
             origin,
             "VPN \(link) (\(vpn.interface), \(vpn.address)); local network \(network); host control \(control)", "",
         ]
-        page.append(table, forPeople: true)
+        page.append(table, style: .human)
         if !exposures.isEmpty { page.append("") }
         for exposure in exposures { page.append("\(exposure.severity.rawValue): \(exposure.summary)") }
         return page

@@ -6,14 +6,16 @@ import Platform
 enum KeepAlive {
     /// Prints a line end now and then, on a thread of its own, until the result is printed.
     ///
-    /// - Parameter interval: the time between two, a second at least.
+    /// - Parameters:
+    ///   - interval: the time between two, a second at least.
+    ///   - console: where the result will be printed.
     /// - Throws: `ScoutError` (`io`) where the system has no thread left.
-    static func start(every interval: Duration) throws(ScoutError) {
+    static func start(every interval: Duration, on console: Console) throws(ScoutError) {
         let seconds = CUnsignedInt(clamping: max(interval.components.seconds, 1))
         try ScoutError.wrap(
             Thread.start {
                 // A signal only makes a pause shorter. Where nothing can be written the result can't either, which is told then.
-                repeat { sleep(seconds) } while Output.printWhiteSpace()
+                repeat { sleep(seconds) } while console.printWhiteSpace()
             })
     }
 }

@@ -16,16 +16,16 @@ struct Page: ExpressibleByArrayLiteral {
 
     /// - Parameters:
     ///   - table: rows that belong together.
-    ///   - forPeople: aligned, with a heading; otherwise tabs and no heading.
-    init(_ table: Table, forPeople: Bool) {
-        append(table, forPeople: forPeople)
+    ///   - style: for whom.
+    init(_ table: TextTable, style: TextStyle) {
+        append(table, style: style)
     }
 
     mutating func append(_ line: String) {
         text += Visible.field(line) + "\n"
     }
 
-    mutating func append(_ table: Table, forPeople: Bool) {
-        text += table.text(forPeople: forPeople)
+    mutating func append(_ table: TextTable, style: TextStyle) {
+        text += table.text(style: style)
     }
 }

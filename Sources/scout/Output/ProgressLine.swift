@@ -1,4 +1,3 @@
-import Glibc
 import Imaging
 import Synchronization
 
@@ -12,12 +11,14 @@ final class ProgressLine: Sendable {
         var last = ContinuousClock.now - .seconds(1)
     }
 
+    private let console: Console
     private let isWanted: Bool
     private let state = Mutex(State())
 
     /// - Parameter output: a quiet one, and a stderr that is no terminal, want no line.
     init(_ output: Output) {
-        isWanted = !output.quiet && isatty(STDERR_FILENO) == 1
+        console = output.console
+        isWanted = !output.quiet && console.talksToATerminal
     }
 
     /// Shows how far the work has come; five times a second at the most.
@@ -28,14 +29,14 @@ final class ProgressLine: Sendable {
             guard !state.isFinished, isLast || ContinuousClock.now - state.last > .milliseconds(200) else { return }
             state.last = .now
             state.isShown = true
-            Output.paint(Self.text(progress))
+            console.paint(Self.text(progress))
         }
     }
 
     /// Ends the line, so that what follows starts on one of its own.
     func finish() {
         state.withLock { state in
-            if state.isShown, !state.isFinished { Output.talk("") }
+            if state.isShown, !state.isFinished { console.talk("") }
             state.isFinished = true
         }
     }

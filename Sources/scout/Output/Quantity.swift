@@ -4,9 +4,9 @@ enum Quantity {
     ///
     /// - Parameters:
     ///   - bytes: the size.
-    ///   - forPeople: humanised, or the plain number.
-    static func size(_ bytes: Int64, forPeople: Bool = true) -> String {
-        guard forPeople else { return String(bytes) }
+    ///   - style: with a unit for people, else the plain number.
+    static func size(_ bytes: Int64, style: TextStyle = .human) -> String {
+        guard style == .human else { return String(bytes) }
         let units = ["KiB", "MiB", "GiB", "TiB", "PiB"]
         var value = Double(bytes)
         var unit = "B"

@@ -5,8 +5,8 @@ import Platform
 extension StatusReport {
     /// One line for each thing that was asked for.
     ///
-    /// - Parameter forPeople: sizes humanised.
-    func page(forPeople: Bool) -> Page {
+    /// - Parameter style: human is sizes humanised.
+    func page(style: TextStyle) -> Page {
         var lines = ["scout     \(target)" + (address.map { $0 == target ? "" : " (\($0))" } ?? "")]
         if let vpn {
             lines.append(
@@ -21,13 +21,13 @@ extension StatusReport {
             let exported =
                 device.exportedOn.isEmpty
                 ? "" : ", exported on \(device.exportedOn.map(String.init).joined(separator: ", "))"
-            let size = Quantity.size(device.sizeBytes, forPeople: forPeople)
+            let size = Quantity.size(device.sizeBytes, style: style)
             let known = device.isKnown ? size + (device.readOnly ? "" : ", WRITABLE") : "NOT known"
             let reason = device.reason.map { ": \($0)" } ?? ""
             lines.append("evidence  \(device.name), \(known)\(exported)\(reason)")
         }
         for row in ports?.ports ?? [] where row.state != .free {
-            lines.append("port      " + Self.summary(row, forPeople))
+            lines.append("port      " + Self.summary(row, style))
         }
         let free = (ports?.ports ?? []).count { $0.state == .free }
         if ports != nil { lines.append("ports     \(free) free") }
@@ -52,13 +52,13 @@ extension StatusReport {
             + (report.vpn.up == false ? ", the host says its VPN is DOWN" : "")
     }
 
-    private static func summary(_ row: PortsReport.Row, _ forPeople: Bool) -> String {
+    private static func summary(_ row: PortsReport.Row, _ style: TextStyle) -> String {
         guard let lease = row.lease else {
             return "\(row.port), without a lease: "
                 + (row.process.map { "\($0.name) (pid \($0.pid))" } ?? "another program")
         }
         let traffic = lease.traffic.map { traffic in
-            let sent = Quantity.size(Int64(clamping: traffic.bytesSent), forPeople: forPeople)
+            let sent = Quantity.size(Int64(clamping: traffic.bytesSent), style: style)
             let clients = traffic.clients.map(\.address).joined(separator: ", ")
             return "\(sent) sent, " + (clients.isEmpty ? "no client" : clients)
         }

@@ -36,8 +36,8 @@ struct HashList: ExpressibleByArgument {
             return
         }
         var chosen: [HashAlgorithm] = []
-        for word in argument.lowercased().split(separator: ",", omittingEmptySubsequences: false) {
-            guard let algorithm = HashAlgorithm(rawValue: String(word.replacing("-", with: ""))) else { return nil }
+        for name in argument.lowercased().split(separator: ",", omittingEmptySubsequences: false) {
+            guard let algorithm = HashAlgorithm(rawValue: String(name.replacing("-", with: ""))) else { return nil }
             if !chosen.contains(algorithm) { chosen.append(algorithm) }
         }
         algorithms = chosen
@@ -45,4 +45,21 @@ struct HashList: ExpressibleByArgument {
 
     var defaultValueDescription: String { algorithms.map(\.rawValue).joined(separator: ",") }
     static var allValueStrings: [String] { HashAlgorithm.allCases.map(\.rawValue) + ["none"] }
+}
+
+/// Hashes on the command line where there has to be one: `sha256,md5`.
+struct DigestList: ExpressibleByArgument {
+    let algorithms: [HashAlgorithm]
+
+    init(_ algorithms: [HashAlgorithm]) {
+        self.algorithms = algorithms
+    }
+
+    init?(argument: String) {
+        guard let list = HashList(argument: argument), !list.algorithms.isEmpty else { return nil }
+        algorithms = list.algorithms
+    }
+
+    var defaultValueDescription: String { HashList(algorithms).defaultValueDescription }
+    static var allValueStrings: [String] { HashAlgorithm.allCases.map(\.rawValue) }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Core
 
 /// The options that every command takes, before or after its name.
 struct GlobalOptions: ParsableArguments {
@@ -38,6 +39,17 @@ struct GlobalOptions: ParsableArguments {
 }
 
 extension GlobalOptions {
+    /// What they say about the scout to work on.
+    var choices: ScoutSelection.Choices {
+        var choices = ScoutSelection.Choices()
+        choices.target = target
+        choices.topology = topology
+        choices.configurationFile = config
+        choices.identity = identity
+        choices.acceptedHostKey = acceptHostKey
+        return choices
+    }
+
     private static let flags: Set<String> = ["--json", "--verbose", "-v", "--quiet", "-q"]
     private static let options: Set<String> = [
         "--target", "-t", "--topology", "--config", "--identity", "--accept-host-key",
@@ -46,26 +58,31 @@ extension GlobalOptions {
     /// Moves global options that stand before a command to where the parser takes them, after it.
     ///
     /// - Parameters:
-    ///   - words: the command line without the program's name.
+    ///   - arguments: the command line without the program's name.
     ///   - root: the command tree.
-    static func moved(_ words: [String], root: any ParsableCommand.Type) -> [String] {
+    static func moved(_ arguments: [String], root: any ParsableCommand.Type) -> [String] {
         var leading: [String] = []
         var path: [String] = []
-        var rest = words[...]
+        var rest = arguments[...]
         var command: any ParsableCommand.Type = root
-        while let word = rest.first {
-            if flags.contains(word) || options.contains(where: { word.hasPrefix($0 + "=") && $0.hasPrefix("--") }) {
+        while let next = rest.first {
+            if flags.contains(next) || options.contains(where: { next.hasPrefix($0 + "=") && $0.hasPrefix("--") }) {
                 leading.append(rest.removeFirst())
-            } else if options.contains(word), rest.count > 1 {
+            } else if options.contains(next), rest.count > 1 {
                 leading += [rest.removeFirst(), rest.removeFirst()]
-            } else if let next = command.configuration.subcommands.first(where: { $0._commandName == word }) {
+            } else if let subcommand = command.configuration.subcommands.first(where: { $0.verb == next }) {
                 path.append(rest.removeFirst())
-                command = next
+                command = subcommand
             } else {
                 break
             }
         }
         let isLeaf = command.configuration.subcommands.isEmpty
-        return isLeaf ? path + leading + rest : words
+        return isLeaf ? path + leading + rest : arguments
     }
+}
+
+extension ParsableCommand {
+    /// What is typed for it: the configured name, or the type's in lower case.
+    static var verb: String { configuration.commandName ?? "\(Self.self)".lowercased() }
 }

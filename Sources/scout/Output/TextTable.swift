@@ -1,7 +1,7 @@
 import Core
 
 /// Rows in columns: aligned with a heading for people, separated by tabs for programs.
-struct Table {
+struct TextTable {
     /// The heading of each column.
     let columns: [String]
     /// The rows, each with a cell per column.
@@ -14,10 +14,10 @@ struct Table {
 
     /// The lines, in whose cells nothing can begin a line or a column of its own.
     ///
-    /// - Parameter forPeople: aligned, with a heading; otherwise tabs and no heading.
-    func text(forPeople: Bool) -> String {
+    /// - Parameter style: for whom.
+    func text(style: TextStyle) -> String {
         let rows = rows.map { $0.map { Visible.field($0) } }
-        guard forPeople else { return rows.map { $0.joined(separator: "\t") + "\n" }.joined() }
+        guard style == .human else { return rows.map { $0.joined(separator: "\t") + "\n" }.joined() }
         let all = [columns] + rows
         let widths = columns.indices.map { column in all.map { $0[column].width }.max() ?? 0 }
         return all.map { row in

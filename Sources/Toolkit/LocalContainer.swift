@@ -1,4 +1,4 @@
-import Core
+public import Core
 import FoundationEssentials
 import Glibc
 import Host
@@ -7,37 +7,55 @@ import Platform
 import Ports
 
 /// The container where this process runs in it.
-struct LocalContainer: Container {
-    let topology: Topology
-    let paths: Paths
+public struct LocalContainer: Container {
+    private let topology: Topology
+    private let paths: Paths
+    private let programVersion: String
 
-    func evidence() async throws -> EvidenceReport {
+    /// - Parameters:
+    ///   - topology: its network.
+    ///   - paths: where evidence, leases and the host's socket are.
+    ///   - version: of this program.
+    public init(topology: Topology, paths: Paths, version: String) {
+        self.topology = topology
+        self.paths = paths
+        programVersion = version
+    }
+
+    /// The devices in the evidence directory, each looked at in a process of its own.
+    public func evidence() async throws -> EvidenceReport {
         let leases = try status().report().ports.compactMap { $0.lease?.service }
         return await EvidenceList(paths: paths).report(
             leases: leases, examineCommand: [try Self.program(), "examine", "--"])
     }
 
-    func version() async throws -> VersionReport { VersionReport(version: Version.text) }
+    /// This program.
+    public func version() async throws -> VersionReport { VersionReport(version: programVersion) }
 
-    func serve(_ service: ServiceRequest) async throws -> LeaseReport {
+    /// Leases a port, tries the service, and starts a gate that goes on by itself. Blocks for some 50 ms.
+    public func serve(_ service: ServiceRequest) async throws -> LeaseReport {
         try ServiceLauncher(topology: topology, paths: paths).serve(
             service, gateCommand: [try Self.program(), "gate", "--", service.source], trialCommand: try Self.trial())
     }
 
-    func ports() async throws -> PortsReport {
+    /// The reserved ports; gates are asked, each for 1 s at the most.
+    public func ports() async throws -> PortsReport {
         try status().report()
     }
 
-    func release(_ selection: ReleaseSelection) async throws -> ReleaseReport {
+    /// Ends services, and returns when their ports are free.
+    public func release(_ selection: ReleaseSelection) async throws -> ReleaseReport {
         try status().release(selection)
     }
 
-    func forwards() async throws -> ForwardsReport {
+    /// Asks the agent over the socket that the host shares.
+    public func forwards() async throws -> ForwardsReport {
         let socket = paths.hostSocket
         return try await Thread.run { try HostAgentClient.ask(socket) }
     }
 
-    func hash(_ source: String, algorithms: [HashAlgorithm]) async throws -> HashReport {
+    /// Reads the source to its end; ends within 200 ms when the task is cancelled.
+    public func hash(_ source: String, algorithms: [HashAlgorithm]) async throws -> HashReport {
         let found = try Source.find(source, in: paths.evidenceDirectory, trial: try Self.trial())
         let cancellation = try Cancellation()
         let digests = try await withTaskCancellationHandler {
@@ -50,7 +68,8 @@ struct LocalContainer: Container {
             hashes: Dictionary(uniqueKeysWithValues: digests.hashes.map { ($0.key.rawValue, $0.value) }))
     }
 
-    func withProbe<Result: Sendable>(
+    /// Listens on a thread of its own; the ports are free again when this returns.
+    public func withProbe<Result: Sendable>(
         _ ports: [UInt16], nonce: String, _ body: @Sendable (ProbeReport) async throws -> Result
     ) async throws -> Result {
         let stop = try ScoutError.wrap(PipeEnds())
@@ -64,7 +83,6 @@ struct LocalContainer: Container {
                 probe.run(until: stop.read)
             }
         }
-        /// Its ports are free again when this returns.
         func end() async throws {
             close(stop.write)
             defer { close(stop.read) }
@@ -99,14 +117,11 @@ struct LocalContainer: Container {
         return path
     }
 
-    /// The names in the evidence directory, for completion.
-    static func evidenceNames(_ paths: Paths) -> [String] {
-        Source.names(in: paths.evidenceDirectory)
-    }
+    /// The names in the evidence directory; nothing is opened.
+    public var evidenceNames: [String] { Source.names(in: paths.evidenceDirectory) }
 
-    /// What is leased, for completion.
-    static func leases(_ invocation: Invocation) -> [LeaseReport] {
-        let container = LocalContainer(topology: invocation.topology, paths: invocation.paths)
-        return (try? container.status().report().ports.compactMap { $0.lease?.service }) ?? []
+    /// What is leased; nothing where that can't be known.
+    public var leases: [LeaseReport] {
+        (try? status().report().ports.compactMap { $0.lease?.service }) ?? []
     }
 }
