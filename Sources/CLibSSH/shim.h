@@ -4,6 +4,7 @@
 #include <libssh/sftp.h>
 #include <stdbool.h>
 /* Not in Swift's Glibc module. */
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 
 #if defined(__aarch64__)

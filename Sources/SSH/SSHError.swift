@@ -20,6 +20,8 @@ public struct SSHError: Error, Hashable, Sendable {
         case tooMuchOutput
         /// The session had been closed on this side.
         case closed
+        /// libssh reports a failure that is none of these: the code and the message say which.
+        case other
     }
 
     /// What kind of failure it is.

@@ -4,7 +4,7 @@ import Glibc
 /// One SSH connection, with all its channels, on a thread of its own.
 ///
 /// libssh may be used by one thread at a time and keeps the last error in the session, so everything that touches it is
-/// isolated to this actor, whose executor is a ``SessionThread``. libssh runs in non-blocking mode: an operation calls
+/// isolated to this actor, whose executor is a ``LoopThread``. libssh runs in non-blocking mode: an operation calls
 /// it, and where it says "again" waits for the event loop, while the other channels go on.
 ///
 /// A session ends with ``close()`` or with its last reference; its channels are freed first, and the thread ends.
@@ -34,52 +34,32 @@ public actor Session {
     /// The account to log in to.
     public nonisolated let user: String
 
-    nonisolated let thread: SessionThread
+    nonisolated let thread: LoopThread
     let knownHosts: KnownHosts
-    let liveness: Liveness
-    /// Our end of the connection: libssh has a duplicate, which it may close on an error while this one is watched.
-    let socket: CInt
-    var handle: ssh_session?
-    var channels: [Int: Channel] = [:]
-    var waiters: [Int: Waiter] = [:]
+    let connection: Connection
+    let loop: EventLoop
+    var channels: [Int: ChannelState] = [:]
     var lastIdentifier = 0
-    /// Grows whenever there may be something new for those who wait.
-    var progress = 0
-    /// libssh knows the socket.
-    var hasBegun = false
-    var isAuthenticated = false
-
-    /// Why the session is over; every operation fails with it from then on.
-    var failure: SSHError?
-    /// What libssh counts on the socket: the one sign of progress that every kind of waiter can rely on.
-    let counter: UnsafeMutablePointer<ssh_counter_struct>
-    var seen = (received: UInt64(0), sent: UInt64(0))
-    var watched: [Int] = []
-    var silence = Silence()
-    var clock = AwakeClock()
 
     /// The session's own thread.
     public nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
 
+    /// - Parameter socket: closed by the session, also where this throws.
     private init(
-        thread: SessionThread, socket: CInt, host: String, port: UInt16, user: String, knownHosts: KnownHosts,
+        thread: LoopThread, socket: CInt, host: String, port: UInt16, user: String, knownHosts: KnownHosts,
         liveness: Liveness
-    ) {
+    ) throws(SSHError) {
         self.thread = thread
-        self.socket = socket
         self.host = host
         self.port = port
         self.user = user
         self.knownHosts = knownHosts
-        self.liveness = liveness
-        counter = .allocate(capacity: 1)
-        counter.initialize(to: ssh_counter_struct())
+        connection = Connection(socket: socket)
+        loop = try EventLoop(thread: thread, connection: connection, host: host, liveness: liveness)
     }
 
     isolated deinit {
         release()
-        Glibc.close(socket)
-        counter.deallocate()
         thread.stop()
     }
 
@@ -101,16 +81,22 @@ public actor Session {
         socket: CInt, host: String, port: UInt16, user: String, knownHosts: KnownHosts, deadline: Duration,
         liveness: Liveness = Liveness()
     ) async throws -> Session {
-        let thread: SessionThread
+        let thread: LoopThread
         do {
-            thread = try SessionThread()
+            thread = try LoopThread()
         } catch {
             Glibc.close(socket)
             throw error
         }
-        let session = Session(
-            thread: thread, socket: socket, host: host, port: port, user: user, knownHosts: knownHosts,
-            liveness: liveness)
+        let session: Session
+        do {
+            session = try Session(
+                thread: thread, socket: socket, host: host, port: port, user: user, knownHosts: knownHosts,
+                liveness: liveness)
+        } catch {
+            thread.stop()
+            throw error
+        }
         session.attachToThread()
         do {
             try await session.exchangeKeys(deadline: deadline)
@@ -125,62 +111,60 @@ public actor Session {
     ///
     /// The C functions are `ssh_channel_free`, `ssh_disconnect` and `ssh_free`, in this order.
     public func close() {
-        fail(SSHError(.closed, "session", "closed on this side"))
+        loop.fail(SSHError(.closed, "session", "closed on this side"))
         release()
         // The descriptor stays open until deinit, when nobody can be polling it; the peer learns of the end now.
-        shutdown(socket, CInt(SHUT_RDWR))
+        // Where that fails the connection had ended already.
+        _ = shutdown(connection.socket, CInt(SHUT_RDWR))
     }
 
     /// Whether operations can still succeed, as far as is known.
-    public var isOpen: Bool { failure == nil && handle != nil }
+    public var isOpen: Bool { connection.failure == nil && connection.handle != nil }
 
     /// Waits until the session ends, and says why. Answers the peer's own keep-alives meanwhile and sends ours.
     ///
     /// - Throws: `CancellationError`.
     public func ended() async throws -> SSHError {
         while true {
-            if let failure { return failure }
-            do { try await wait(after: progress) } catch let error as SSHError { return error }
+            if let failure = connection.failure { return failure }
+            do {
+                try await loop.wait(for: loop.end, after: loop.end.news)
+            } catch let error as SSHError {
+                return error
+            }
         }
     }
 
     /// The software the peer says it is, for example `SSH-2.0-OpenSSH_9.2p1`: `ssh_get_serverbanner`.
     public var serverBanner: String? {
-        handle.flatMap { ssh_get_serverbanner($0) }.map { String(cString: $0) }
+        connection.handle.flatMap { ssh_get_serverbanner($0) }.map { String(cString: $0) }
     }
 
     /// The text the peer shows before authentication, known after the first attempt: `ssh_get_issue_banner`.
     ///
     /// It is the peer's text as it came, control characters included.
     public var issueBanner: String? {
-        guard let handle, let text = ssh_get_issue_banner(handle) else { return nil }
+        guard let handle = connection.handle, let text = ssh_get_issue_banner(handle) else { return nil }
         defer { ssh_string_free_char(text) }
         return String(cString: text)
     }
 
     /// The cipher of what we receive, for example `aes128-gcm@openssh.com`: `ssh_get_cipher_in`.
     public var cipher: String? {
-        handle.flatMap { ssh_get_cipher_in($0) }.map { String(cString: $0) }
+        connection.handle.flatMap { ssh_get_cipher_in($0) }.map { String(cString: $0) }
     }
 
     private nonisolated func attachToThread() {
         // The thread must not keep the session alive; between the last release and deinit it sees nil.
         thread.attach(
-            SessionThread.Hooks(
-                prepare: { [weak self] in self?.assumeIsolated { $0.prepareTurn() } },
-                dispatch: { [weak self] ready in self?.assumeIsolated { $0.finishTurn(ready) } }))
+            LoopThread.Hooks(
+                prepare: { [weak self] in self?.assumeIsolated { $0.loop.prepareTurn() } },
+                dispatch: { [weak self] ready in self?.assumeIsolated { $0.loop.finishTurn(ready) } }))
     }
 
     private func release() {
         for channel in channels.values { channel.free() }
         channels = [:]
-        guard let handle else { return }
-        self.handle = nil
-        // libssh leaves a socket it was given open when it disconnects, but has closed it already after an error.
-        let duplicate = ssh_get_fd(handle)
-        if ssh_is_connected(handle) != 0 { ssh_disconnect(handle) }
-        let isStillOpen = duplicate >= 0 && ssh_get_fd(handle) != duplicate
-        ssh_free(handle)
-        if isStillOpen { Glibc.close(duplicate) }
+        connection.release()
     }
 }

@@ -52,7 +52,7 @@ extension RemoteCommand {
 
     private static func stream(
         _ line: String, over session: Session, _ streams: StandardStreams, terminalType: String?,
-        send: @escaping @Sendable (RemoteSignal, ExecChannel) async -> Void
+        send: @escaping @Sendable (RemoteSignal, Channel) async -> Void
     ) async throws -> Int32 {
         let keyboard = streams.stdin ?? -1
         let terminal = terminalType.map { type in
@@ -85,8 +85,8 @@ extension RemoteCommand {
     ///
     /// - Returns: the status to exit with; `nil` when there are no more signals to come.
     private static func forward(
-        _ caught: CaughtSignals, to channel: ExecChannel, keyboard: CInt,
-        send: @escaping @Sendable (RemoteSignal, ExecChannel) async -> Void
+        _ caught: CaughtSignals, to channel: Channel, keyboard: CInt,
+        send: @escaping @Sendable (RemoteSignal, Channel) async -> Void
     ) async -> Int32? {
         var interrupts = 0
         for await number in caught.stream {

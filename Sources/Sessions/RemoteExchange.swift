@@ -23,7 +23,7 @@ extension RemoteContainer {
     private struct Line: Sendable {
         let command: RemoteCommand
         let (input, output, errors, stop): (ExchangePipe, ExchangePipe, ExchangePipe, ExchangePipe)
-        let channel: ExecChannel
+        let channel: Channel
         /// How the command ended; closes the pipes, so that who listens learns of it.
         let end: Task<Result<ExitStatus, any Error>, Never>
 

@@ -18,7 +18,11 @@ extension ScoutError {
             return
         }
         guard let error = error as? SSHError else {
-            self.init(.interrupted, "interrupted")
+            if error is CancellationError {
+                self.init(.interrupted, "interrupted")
+            } else {
+                self.init(.failed, "\(host): \(error)")
+            }
             return
         }
         switch error.kind {
@@ -40,6 +44,8 @@ extension ScoutError {
             self.init(.io, "\(error)")
         case .closed:
             self.init(.interrupted, "\(host): \(error)")
+        case .other:
+            self.init(.failed, "\(host): \(error) (libssh's code \(error.code))")
         }
     }
 }

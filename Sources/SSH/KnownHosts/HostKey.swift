@@ -50,10 +50,10 @@ extension Session {
     /// The C functions are `ssh_get_server_publickey` and `ssh_pki_export_pubkey_base64`.
     public func hostKey() throws(SSHError) -> HostKey {
         let operation = "host key"
-        let handle = try live(operation)
+        let handle = try connection.live(operation)
         var key: ssh_key?
         guard ssh_get_server_publickey(handle, &key) == SSH_OK, let key else {
-            throw error(operation, handle, receivedBefore: counter.pointee.in_bytes)
+            throw loop.error(operation, handle, receivedBefore: connection.received)
         }
         defer { ssh_key_free(key) }
         var text: UnsafeMutablePointer<CChar>?

@@ -10,7 +10,7 @@ import Glibc
 /// - a regular file or device is always ready, and is used as it is, with the offset it shares with the caller;
 /// - a pipe or terminal that may not be opened again (another user's, after `su`) is polled, and then written
 ///   `PIPE_BUF` bytes at a time, for which a pipe that polls as writable has room.
-final class Stream {
+final class NonblockingDescriptor {
     enum Direction { case reading, writing }
 
     private enum Kind { case plain, socket, bounded }
@@ -18,7 +18,8 @@ final class Stream {
     /// What to poll, and to read or write.
     let descriptor: CInt
     private let kind: Kind
-    private let isOurs: Bool
+    /// The number is ours, and closed with this object.
+    let isOurs: Bool
     let isTerminal: Bool
 
     init(_ descriptor: CInt, for direction: Direction) {
@@ -63,6 +64,12 @@ final class Stream {
         case moved(Int)
         case again
         case failed(CInt)
+    }
+
+    /// Whether a read would find bytes, or the end: `poll`.
+    var isReadable: Bool {
+        var ready = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        return poll(&ready, 1, 0) > 0
     }
 
     /// Reads what is there: `read`, or `recv` for a socket. ``Result/moved(_:)`` with 0 is the end of file.

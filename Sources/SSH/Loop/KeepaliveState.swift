@@ -25,7 +25,7 @@ struct AwakeClock {
 }
 
 /// How long the peer has said nothing while we listened.
-struct Silence {
+struct KeepaliveState {
     /// Time spent listening since the last byte from the peer, or since somebody began to wait.
     var listened = Duration.zero
     /// How much of it had passed at the first probe.
@@ -35,6 +35,14 @@ struct Silence {
     /// Nobody waits, so nobody counts.
     var isIdle = true
 
+    /// Somebody begins to wait.
+    mutating func beginWaiting() {
+        guard isIdle else { return }
+        isIdle = false
+        restart()
+    }
+
+    /// The peer was heard.
     mutating func restart() {
         listened = .zero
         firstProbe = nil
@@ -72,45 +80,40 @@ private struct SendQueue {
     }
 }
 
-extension Session {
-    /// Time in which this side was awake, since the session began.
-    func awake() -> Duration {
-        _ = clock.lap()
-        return clock.total
-    }
-
+extension EventLoop {
     /// In how much more silence the next probe is due.
     func nextProbe() -> Duration? {
-        guard isAuthenticated, failure == nil, !waiters.isEmpty else { return nil }
-        return max((silence.nextProbe ?? liveness.probeInterval) - silence.listened, .zero)
+        guard isAuthenticated, connection.failure == nil, !isIdle else { return nil }
+        return max((keepalive.nextProbe ?? liveness.probeInterval) - keepalive.listened, .zero)
     }
 
     /// Called only when the connection has just been found silent: a thread that was held up may not blame the peer.
     func judgeSilence() {
-        guard let handle, nextProbe() == .zero else { return }
-        let queue = SendQueue(socket)
-        let isPending = ssh_get_poll_flags(handle) & SSH_WRITE_PENDING != 0
-        if queue.isFilled || isPending {
+        guard let handle = connection.handle, nextProbe() == .zero else { return }
+        let queue = SendQueue(connection.socket)
+        if queue.isFilled || connection.isSending {
             // What we have sent is not there yet, so nobody can answer it. While the peer's kernel says that it has no
             // room the link is there; when it says nothing either, the link is lost.
-            guard queue.isUnanswered else { return silence.restart() }
-            if silence.listened >= liveness.giveUp { return loseLink() }
-            silence.nextProbe = silence.listened + liveness.probeInterval
+            guard queue.isUnanswered else { return keepalive.restart() }
+            if keepalive.listened >= liveness.giveUp { return loseLink() }
+            keepalive.nextProbe = keepalive.listened + liveness.probeInterval
             return
         }
-        if let first = silence.firstProbe, silence.listened >= liveness.giveUp,
-            silence.listened - first >= liveness.giveUp - liveness.probeInterval
+        if let first = keepalive.firstProbe, keepalive.listened >= liveness.giveUp,
+            keepalive.listened - first >= liveness.giveUp - liveness.probeInterval
         {
             return loseLink()
         }
-        silence.firstProbe = silence.firstProbe ?? silence.listened
-        silence.nextProbe = silence.listened + liveness.probeInterval
+        keepalive.firstProbe = keepalive.firstProbe ?? keepalive.listened
+        keepalive.nextProbe = keepalive.listened + liveness.probeInterval
         // Where the last probe was answered the first call takes the answer in, and only the second one asks again;
         // where it was not, or was the first, the second call does nothing.
-        let received = counter.pointee.in_bytes
-        ssh_send_keepalive(handle)
-        ssh_send_keepalive(handle)
-        if ssh_is_connected(handle) == 0 { fail(error("keep-alive", handle, receivedBefore: received)) }
+        let received = connection.received
+        for _ in 0..<2 {
+            // It always says that it went well.
+            _ = ssh_send_keepalive(handle)
+        }
+        if ssh_is_connected(handle) == 0 { fail(connection.error("keep-alive", handle, receivedBefore: received)) }
     }
 
     private func loseLink() {

@@ -36,25 +36,25 @@ extension Session {
         agentDeadline: Duration = .seconds(60), prompt: @escaping Prompt
     ) async throws {
         let attempt = Attempt(
-            deadline: deadline, loginDeadline: loginDeadline, end: awake() + loginDeadline,
+            deadline: deadline, loginDeadline: loginDeadline, end: loop.awake() + loginDeadline,
             agentDeadline: agentDeadline,
             prompt: prompt)
         var isDone = try await ask(attempt) { ssh_userauth_none($0, nil) } == SSH_AUTH_SUCCESS
         for credential in credentials where !isDone {
             // Asked each time: after a partial success the server wants something else.
-            let offered = CInt(truncatingIfNeeded: ssh_userauth_list(try live(Attempt.operation), nil))
+            let offered = CInt(truncatingIfNeeded: ssh_userauth_list(try connection.live(Attempt.operation), nil))
             guard UInt32(bitPattern: offered) & credential.method != 0 else { continue }
             isDone = try await present(credential, attempt)
         }
         guard isDone else {
-            let offered = methodNames(ssh_userauth_list(try live(Attempt.operation), nil))
+            let offered = methodNames(ssh_userauth_list(try connection.live(Attempt.operation), nil))
             let tried = attempt.outcomes.isEmpty ? "nothing to offer" : attempt.outcomes.joined(separator: ", ")
             throw SSHError(
                 .denied, Attempt.operation, code: CInt(SSH_REQUEST_DENIED.rawValue),
                 "\(user) was refused; the server takes \(offered.joined(separator: ", ")); tried: \(tried)",
                 offeredMethods: offered)
         }
-        isAuthenticated = true
+        loop.isAuthenticated = true
     }
 
     private func present(_ credential: Credential, _ attempt: Attempt) async throws -> Bool {
@@ -72,14 +72,14 @@ extension Session {
     /// One exchange with the server. Only what the server says is an answer; a failed call throws.
     private func ask(_ attempt: Attempt, _ call: (ssh_session) -> CInt) async throws -> ssh_auth_e {
         let again = CInt(SSH_AUTH_AGAIN.rawValue)
-        let left = attempt.end - awake()
+        let left = attempt.end - loop.awake()
         let tooLong = SSHError(
             .deadline, Attempt.operation,
             "it did not come to an end within \(SSHError.seconds(attempt.loginDeadline)) s")
         guard left > .zero else { throw tooLong }
         do {
             let patience = min(left, attempt.deadline)
-            return ssh_auth_e(rawValue: try await complete(Attempt.operation, within: patience, again: again, call))
+            return ssh_auth_e(rawValue: try await loop.complete(Attempt.operation, within: patience, again: again, call))
         } catch let error as SSHError where error.kind == .deadline && left < attempt.deadline {
             throw tooLong
         }
@@ -87,8 +87,8 @@ extension Session {
 
     /// Asks the person, whose time is not the peer's.
     private func askPerson(_ text: String, echo: Bool, _ attempt: Attempt) async throws -> String? {
-        let asked = awake()
-        defer { attempt.end += awake() - asked }
+        let asked = loop.awake()
+        defer { attempt.end += loop.awake() - asked }
         return try await attempt.prompt(text, echo)
     }
 
@@ -100,7 +100,7 @@ extension Session {
         // libssh talks to the agent in blocking mode on this thread. When the time is over the socket is shut down
         // under it, through a descriptor of our own, and libssh takes that for an agent that hung up.
         let watchdog = fcntl(agent, F_DUPFD_CLOEXEC, 0)
-        guard watchdog >= 0, ssh_set_agent_socket(try live(Attempt.operation), agent) == SSH_OK else {
+        guard watchdog >= 0, ssh_set_agent_socket(try connection.live(Attempt.operation), agent) == SSH_OK else {
             Glibc.close(agent)
             return .skipped("unusable")
         }
@@ -112,7 +112,7 @@ extension Session {
         defer { timer.cancel() }
         do {
             return Outcome(try await ask(attempt) { ssh_userauth_agent($0, nil) })
-        } catch let error as SSHError where failure == nil && error.kind != .deadline {
+        } catch let error as SSHError where connection.failure == nil && error.kind != .deadline {
             return .skipped("the agent failed")
         }
     }
@@ -174,16 +174,16 @@ extension Session {
     }
 
     private func answerRound(_ attempt: Attempt) async throws -> Bool {
-        let handle = try live(Attempt.operation)
+        let handle = try connection.live(Attempt.operation)
         let heading = [ssh_userauth_kbdint_getname(handle), ssh_userauth_kbdint_getinstruction(handle)]
             .compactMap { $0.map { String(cString: $0) } }.filter { !$0.isEmpty }.map { told($0) + "\n" }.joined()
         for index in 0..<UInt32(max(ssh_userauth_kbdint_getnprompts(handle), 0)) {
-            let handle = try live(Attempt.operation)
+            let handle = try connection.live(Attempt.operation)
             var echo: CChar = 0
             let question = ssh_userauth_kbdint_getprompt(handle, index, &echo).map { String(cString: $0) } ?? ""
             let text = (index == 0 ? heading : "") + told(question)
             guard let answer = try await askPerson(text, echo: echo != 0, attempt) else { return false }
-            ssh_userauth_kbdint_setanswer(try live(Attempt.operation), index, answer)
+            ssh_userauth_kbdint_setanswer(try connection.live(Attempt.operation), index, answer)
         }
         return true
     }
@@ -214,7 +214,7 @@ private final class Attempt {
 
     let deadline: Duration
     let loginDeadline: Duration
-    /// When the peer's time is over, on the clock of ``Session/awake()``.
+    /// When the peer's time is over, on the clock of ``EventLoop/awake()``.
     var end: Duration
     let agentDeadline: Duration
     let prompt: Session.Prompt

@@ -2,28 +2,38 @@ import CLibSSH
 import Glibc
 import Synchronization
 
-/// The one thread that a session belongs to: it runs the actor's jobs and waits for its file descriptors.
+/// The one thread that a session belongs to: it runs the actor's jobs and waits for its descriptors.
 ///
 /// Each turn runs the jobs that are due, asks for the descriptors to watch, waits in `poll`, and hands the answer back.
 /// So the actor's code, and with it every call into libssh, runs here and nowhere else.
-final class SessionThread: SerialExecutor, TaskExecutor {
+final class LoopThread: SerialExecutor, TaskExecutor {
     /// What to wait for in one turn.
     struct Watch: Sendable {
-        var descriptors: [pollfd] = []
+        /// The connection.
+        var connection = pollfd(fd: -1, events: 0, revents: 0)
+        /// The set of all other descriptors; -1 is none.
+        var descriptors: CInt = -1
         var until: ContinuousClock.Instant?
+    }
+
+    /// What `poll` said.
+    struct Ready: Sendable {
+        var connection = pollfd(fd: -1, events: 0, revents: 0)
+        var hasDescriptors = false
     }
 
     /// What the thread asks before it waits, and tells afterwards.
     struct Hooks: Sendable {
         /// `nil` where there is nothing but jobs to wait for.
         let prepare: @Sendable () -> Watch?
-        /// Takes what `poll` said about each descriptor, in the order of the watch.
-        let dispatch: @Sendable ([pollfd]) -> Void
+        let dispatch: @Sendable (Ready) -> Void
     }
 
     private struct State {
         var jobs: [UnownedJob] = []
         var hooks: Hooks?
+        /// Waiters whose tasks have been cancelled.
+        var cancelled: [Int] = []
         var isStopping = false
     }
 
@@ -43,7 +53,7 @@ final class SessionThread: SerialExecutor, TaskExecutor {
         guard wakeup >= 0 else { throw .local("eventfd") }
         let owner = Unmanaged.passRetained(self)
         var thread = pthread_t()
-        let code = pthread_create(&thread, nil, sessionThreadMain, owner.toOpaque())
+        let code = pthread_create(&thread, nil, loopThreadMain, owner.toOpaque())
         guard code == 0 else {
             owner.release()
             throw .local("pthread_create", errno: code)
@@ -63,6 +73,20 @@ final class SessionThread: SerialExecutor, TaskExecutor {
     func stop() {
         state.withLock { $0.isStopping = true }
         wake()
+    }
+
+    /// Has the session wake a waiter whose task has been cancelled. May be called on any thread.
+    func cancel(_ waiter: Int) {
+        state.withLock { $0.cancelled.append(waiter) }
+        wake()
+    }
+
+    /// Takes the waiters whose tasks have been cancelled since the last time.
+    func takeCancelled() -> [Int] {
+        state.withLock { state in
+            defer { state.cancelled = [] }
+            return state.cancelled
+        }
     }
 
     func enqueue(_ job: consuming ExecutorJob) {
@@ -91,33 +115,36 @@ final class SessionThread: SerialExecutor, TaskExecutor {
                 state.jobs.removeAll(keepingCapacity: due.isEmpty)
                 return (due, state.hooks)
             }
-            let watch = ExitGate.shared.pass {
+            let watch = ExitLock.shared.read {
                 for job in jobs { job.runSynchronously(on: asUnownedSerialExecutor()) }
                 return hooks?.prepare()
             }
             if jobs.isEmpty, state.withLock({ $0.isStopping && $0.jobs.isEmpty }) { return }
 
             let ready = wait(for: watch ?? Watch())
-            ExitGate.shared.pass { hooks?.dispatch(ready) }
+            ExitLock.shared.read { hooks?.dispatch(ready) }
         }
     }
 
-    private func wait(for watch: Watch) -> [pollfd] {
-        var ready = watch.descriptors
-        ready.append(pollfd(fd: wakeup, events: Int16(POLLIN), revents: 0))
+    private func wait(for watch: Watch) -> Ready {
+        var polled = [
+            watch.connection, pollfd(fd: watch.descriptors, events: Int16(POLLIN), revents: 0),
+            pollfd(fd: wakeup, events: Int16(POLLIN), revents: 0),
+        ]
         // What the jobs just queued must not wait, nor keep the descriptors waiting.
         let isBusy = state.withLock { !$0.jobs.isEmpty || $0.isStopping }
-        let count = poll(&ready, nfds_t(ready.count), isBusy ? 0 : Self.milliseconds(until: watch.until))
+        let count = poll(&polled, nfds_t(polled.count), isBusy ? 0 : Self.milliseconds(until: watch.until))
         if count < 0 {
             // EINTR cannot come, as this thread takes no signals; ENOMEM may, and is tried again a little later.
             usleep(10_000)
-            for index in ready.indices { ready[index].revents = 0 }
+            return Ready()
         }
-        if let last = ready.popLast(), last.revents != 0 {
+        if polled[2].revents != 0 {
             var value = eventfd_t()
-            eventfd_read(wakeup, &value)
+            // Fails only where another turn has read it.
+            _ = eventfd_read(wakeup, &value)
         }
-        return ready
+        return Ready(connection: polled[0], hasDescriptors: polled[1].revents != 0)
     }
 
     private static func milliseconds(until end: ContinuousClock.Instant?) -> CInt {
@@ -127,12 +154,12 @@ final class SessionThread: SerialExecutor, TaskExecutor {
     }
 }
 
-private func sessionThreadMain(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
+private func loopThreadMain(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
     // A signal for the process is another thread's to handle; a SIGPIPE of ours stays pending here and dies with us.
     var all = sigset_t()
     sigfillset(&all)
     pthread_sigmask(SIG_BLOCK, &all, nil)
     guard let argument else { return nil }
-    Unmanaged<SessionThread>.fromOpaque(argument).takeRetainedValue().run()
+    Unmanaged<LoopThread>.fromOpaque(argument).takeRetainedValue().run()
     return nil
 }

@@ -13,16 +13,12 @@ extension Session {
 
     func exchangeKeys(deadline: Duration) async throws {
         let operation = "key exchange"
-        guard let handle = ssh_new() else { throw SSHError.local("ssh_new", errno: ENOMEM) }
-        self.handle = handle
-        ssh_set_blocking(handle, 0)
-        ssh_set_counters(handle, counter, nil)
-        try configure(handle)
+        try configure(try connection.begin())
 
         let said = try await takeTextBeforeIdentification(operation, within: deadline)
         do {
-            try await complete(operation, within: deadline) {
-                hasBegun = true
+            try await loop.complete(operation, within: deadline) {
+                connection.hasBegun = true
                 return ssh_connect($0)
             }
         } catch let error as SSHError where !said.isEmpty && serverBanner == nil {
@@ -32,8 +28,8 @@ extension Session {
         }
         // libssh has set the socket to blocking, although it only ever writes after POLLOUT: a peer that stops reading
         // would hold the thread in `send` until all of libssh's buffer had gone.
-        let flags = fcntl(socket, F_GETFL)
-        guard flags >= 0, fcntl(socket, F_SETFL, flags | O_NONBLOCK) == 0 else { throw SSHError.local(operation) }
+        let flags = fcntl(connection.socket, F_GETFL)
+        guard flags >= 0, fcntl(connection.socket, F_SETFL, flags | O_NONBLOCK) == 0 else { throw SSHError.local(operation) }
     }
 
     /// More than a server says in earnest, and no more than a hostile one may.
@@ -48,11 +44,12 @@ extension Session {
     /// - Throws: `SSHError` (`protocolFailure`) where there is no end to them; `CancellationError`.
     private func takeTextBeforeIdentification(_ operation: String, within deadline: Duration) async throws -> String {
         let mark = Array("SSH-".utf8)
-        let end = awake() + min(deadline, Self.quiet)
+        let end = loop.awake() + min(deadline, Self.quiet)
         var text: [UInt8] = []
         while true {
+            let news = loop.traffic.news
             var bytes = [UInt8](repeating: 0, count: 4096)
-            let count = recv(socket, &bytes, bytes.count, CInt(MSG_PEEK | MSG_DONTWAIT))
+            let count = recv(connection.socket, &bytes, bytes.count, CInt(MSG_PEEK | MSG_DONTWAIT))
             // The end of the connection is libssh's to report.
             if count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR) { break }
             let seen = bytes.prefix(max(count, 0))
@@ -60,10 +57,12 @@ extension Session {
             if isAtStart, seen.starts(with: mark) { break }
             let mayBecome = isAtStart && seen.count < mark.count && mark.starts(with: seen)
             if seen.isEmpty || mayBecome {
-                let left = end - awake()
+                let left = end - loop.awake()
                 if left <= .zero { break }
                 if seen.isEmpty {
-                    try await wait(after: progress, for: [.readable(socket)], until: .now + left)
+                    loop.isPeeking = true
+                    defer { loop.isPeeking = false }
+                    try await loop.wait(for: loop.traffic, after: news, until: .now + left)
                 } else {
                     try await Task.sleep(for: .milliseconds(10))
                 }
@@ -71,7 +70,7 @@ extension Session {
             }
             // To the end of the line, or all where it has none yet.
             let line = seen.prefix(through: seen.firstIndex(of: 10) ?? seen.endIndex - 1)
-            let taken = recv(socket, &bytes, line.count, CInt(MSG_DONTWAIT))
+            let taken = recv(connection.socket, &bytes, line.count, CInt(MSG_DONTWAIT))
             text += bytes.prefix(max(taken, 0))
             guard text.count <= Self.longestText else {
                 throw SSHError(.protocolFailure, operation, "the server talks without end and is no SSH server")
@@ -100,21 +99,21 @@ extension Session {
         try set(SSH_OPTIONS_KNOWNHOSTS, "/dev/null")
         try set(SSH_OPTIONS_GLOBAL_KNOWNHOSTS, "/dev/null")
 
-        var duplicate = fcntl(socket, F_DUPFD_CLOEXEC, 0)
+        var duplicate = fcntl(connection.socket, F_DUPFD_CLOEXEC, 0)
         guard duplicate >= 0 else { throw .local("duplicating the socket") }
         try set(SSH_OPTIONS_FD, &duplicate)
     }
 
     private func set(_ option: ssh_options_e, _ value: String) throws(SSHError) {
-        try check("option", value.withCString { ssh_options_set(handle, option, $0) })
+        try check("option", value.withCString { ssh_options_set(connection.handle, option, $0) })
     }
 
     private func set<Value>(_ option: ssh_options_e, _ value: inout Value) throws(SSHError) {
-        try check("option", withUnsafePointer(to: &value) { ssh_options_set(handle, option, $0) })
+        try check("option", withUnsafePointer(to: &value) { ssh_options_set(connection.handle, option, $0) })
     }
 
     private func check(_ operation: String, _ status: CInt) throws(SSHError) {
-        guard status != SSH_OK, let handle else { return }
-        throw error(operation, handle, receivedBefore: counter.pointee.in_bytes)
+        guard status != SSH_OK, let handle = connection.handle else { return }
+        throw loop.error(operation, handle, receivedBefore: connection.received)
     }
 }

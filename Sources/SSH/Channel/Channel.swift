@@ -21,14 +21,14 @@ public struct PseudoTerminal: Hashable, Sendable {
     }
 }
 
-/// A remote command that has been started. Close it, or end the session: it is not closed by being forgotten.
-public struct ExecChannel: Sendable {
+/// A channel of a session: a remote command that has been started. Close it, or end the session: it is not closed by
+/// being forgotten.
+public struct Channel: Sendable {
     /// The connection it runs over.
     public let session: Session
     let identifier: Int
 
-    /// Connects the command to descriptors until it has ended and the last byte is written; see
-    /// ``Session/attach(_:stdin:stdout:stderr:)``.
+    /// Connects the command to descriptors until it has ended and the last byte is written, and closes the channel.
     ///
     /// - Parameters:
     ///   - stdin: read to its end, which the command then sees; `nil` is an empty input. Stays the caller's.
@@ -72,36 +72,20 @@ extension Session {
     /// The C functions are `ssh_channel_open_session`, `ssh_channel_request_pty_size` and `ssh_channel_request_exec`.
     public func start(
         _ command: String?, terminal: PseudoTerminal? = nil, deadline: Duration = .seconds(10)
-    ) async throws -> ExecChannel {
+    ) async throws -> Channel {
         let operation = "starting a command"
-        guard let channel = Channel(of: try live(operation)) else {
-            throw SSHError(.denied, operation, "the session is not authenticated")
-        }
-        lastIdentifier += 1
-        let identifier = lastIdentifier
-        channels[identifier] = channel
-        do {
-            // Looked up anew each time: while this waits, close() may have freed the channel.
-            func step(_ call: (ssh_channel) -> CInt) async throws {
-                try await complete(operation, within: deadline) { _ in
-                    channels[identifier].map { call($0.handle) } ?? SSH_ERROR
-                }
-            }
-            try await step { ssh_channel_open_session($0) }
+        return try await open(operation) { channel in
+            try await channel.complete(operation, within: deadline) { ssh_channel_open_session($0) }
             if let terminal {
                 let (columns, rows) = (CInt(terminal.columns), CInt(terminal.rows))
-                try await step { ssh_channel_request_pty_size($0, terminal.type, columns, rows) }
+                try await channel.complete(operation, within: deadline) {
+                    ssh_channel_request_pty_size($0, terminal.type, columns, rows)
+                }
             }
-            if let command {
-                try await step { ssh_channel_request_exec($0, command) }
-            } else {
-                try await step { ssh_channel_request_shell($0) }
+            try await channel.complete(operation, within: deadline) { handle in
+                command.map { ssh_channel_request_exec(handle, $0) } ?? ssh_channel_request_shell(handle)
             }
-        } catch {
-            closeChannel(identifier)
-            throw error
         }
-        return ExecChannel(session: self, identifier: identifier)
     }
 
     /// Starts a command, connects it to descriptors, and waits for its end.
@@ -120,27 +104,47 @@ extension Session {
         try await start(command, terminal: terminal).attach(stdin: stdin, stdout: stdout, stderr: stderr)
     }
 
+    /// Makes a channel and lets a body open it; closes it where that fails.
+    private func open(
+        _ operation: String, _ body: nonisolated(nonsending) (ChannelState) async throws -> Void
+    ) async throws -> Channel {
+        guard let channel = ChannelState(of: try connection.live(operation), loop) else {
+            throw SSHError(.denied, operation, "the session is not authenticated")
+        }
+        let identifier = keep(channel)
+        do {
+            try await body(channel)
+        } catch {
+            closeChannel(identifier)
+            throw error
+        }
+        return Channel(session: self, identifier: identifier)
+    }
+
+    /// Holds a channel until it is closed.
+    func keep(_ channel: ChannelState) -> Int {
+        lastIdentifier += 1
+        channels[lastIdentifier] = channel
+        return lastIdentifier
+    }
+
+    func attach(_ identifier: Int, stdin: CInt?, stdout: CInt, stderr: CInt) async throws -> ExitStatus {
+        defer { closeChannel(identifier) }
+        guard let channel = channels[identifier] else {
+            throw connection.over("command") ?? SSHError(.closed, "command", "the channel was closed on this side")
+        }
+        return try await DescriptorPump(channel, stdin: stdin, stdout: stdout, stderr: stderr).run()
+    }
+
     func send(_ signal: RemoteSignal, to identifier: Int) throws {
-        try request("signal", identifier) { ssh_channel_request_send_signal($0, signal.rawValue) }
+        try channels[identifier]?.send(signal)
     }
 
     func resize(_ identifier: Int, columns: Int, rows: Int) throws {
-        try request("window size", identifier) { ssh_channel_change_pty_size($0, CInt(columns), CInt(rows)) }
-    }
-
-    /// A request that the server doesn't answer.
-    private func request(_ operation: String, _ identifier: Int, _ call: (ssh_channel) -> CInt) throws(SSHError) {
-        let handle = try live(operation)
-        // A command that has just ended takes no signal, and that is nobody's fault.
-        guard let channel = channels[identifier], !channel.isClosed else { return }
-        let received = counter.pointee.in_bytes
-        guard call(channel.handle) == SSH_OK else { throw error(operation, handle, receivedBefore: received) }
+        try channels[identifier]?.resize(columns: columns, rows: rows)
     }
 
     func closeChannel(_ identifier: Int) {
-        guard let channel = channels.removeValue(forKey: identifier) else { return }
-        channel.free()
-        // Whoever is attached to it has to notice.
-        wakeAll()
+        channels.removeValue(forKey: identifier)?.free()
     }
 }
