@@ -77,14 +77,14 @@ public struct LiveScout: ScoutQuestions {
         guard let address else { return false }
         var connector = connector
         connector.deadline = .seconds(2)
-        connector.terminal = nil
+        connector.askNobody()
         return await connector.isKnown(address, at: host)
     }
 
     func hostListing(asks: Bool, deadline: Duration) async throws -> HostListing {
         var connector = connector
         connector.deadline = deadline
-        if !asks { connector.terminal = nil }
+        if !asks { connector.askNobody() }
         guard var address = subject.target?.address ?? Address(subject.topology.hostContainerAddress) else {
             throw ScoutError(.usage, "the topology has no address of the host")
         }

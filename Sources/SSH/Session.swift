@@ -38,6 +38,8 @@ public actor Session {
     let knownHosts: KnownHosts
     let connection: Connection
     let loop: EventLoop
+    /// Channels that the server opens.
+    let forwards: ForwardAcceptor
     var channels: [Int: ChannelState] = [:]
     var lastIdentifier = 0
 
@@ -56,6 +58,7 @@ public actor Session {
         self.knownHosts = knownHosts
         connection = Connection(socket: socket)
         loop = try EventLoop(thread: thread, connection: connection, host: host, liveness: liveness)
+        forwards = ForwardAcceptor(loop)
     }
 
     isolated deinit {
@@ -165,6 +168,7 @@ public actor Session {
     private func release() {
         for channel in channels.values { channel.free() }
         channels = [:]
+        forwards.removeAll()
         connection.release()
     }
 }

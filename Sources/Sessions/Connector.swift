@@ -15,8 +15,8 @@ public struct Connector: Sendable {
     public var agentSocket: String?
     /// A fingerprint, as `SHA256:…`, that a host nobody knows yet may have.
     public var acceptedHostKey: String?
-    /// Who answers questions; `nil` is nobody.
-    public var terminal: Terminal?
+    /// Who answers questions.
+    public var prompter: any Prompter
     /// How long dialling and the key exchange may take together, and the server with each answer after them.
     public var deadline: Duration
     /// How a lost link is noticed.
@@ -40,10 +40,10 @@ public struct Connector: Sendable {
     ///   - paths: where they are.
     ///   - identity: a private key to try before all else.
     ///   - acceptedHostKey: a fingerprint that a host nobody knows yet may have.
-    ///   - terminal: who answers questions; by default the process's own terminal, where it has one.
+    ///   - prompter: who answers questions; by default the process's own terminal, and nobody where it has none.
     ///   - deadline: for dialling and the key exchange together; 10 s by default.
     public init(
-        paths: Paths, identity: String? = nil, acceptedHostKey: String? = nil, terminal: Terminal? = Terminal(),
+        paths: Paths, identity: String? = nil, acceptedHostKey: String? = nil, prompter: any Prompter = Terminal(),
         deadline: Duration = .seconds(10)
     ) {
         knownHosts = KnownHosts(own: paths.knownHostsFile, others: [paths.userKnownHostsFile])
@@ -51,9 +51,14 @@ public struct Connector: Sendable {
         defaultIdentities = ["id_ed25519", "id_ecdsa", "id_rsa"].map { paths.home + "/.ssh/" + $0 }
         agentSocket = paths.environment["SSH_AUTH_SOCK"].flatMap { $0.isEmpty ? nil : $0 }
         self.acceptedHostKey = acceptedHostKey
-        self.terminal = terminal.flatMap { $0.isPresent ? $0 : nil }
+        self.prompter = prompter
         self.deadline = deadline
         liveness = Session.Liveness()
+    }
+
+    /// Asks no questions from now on: what needs an answer fails.
+    public mutating func askNobody() {
+        prompter = RefusingPrompter()
     }
 
     /// Opens a session and logs in.
@@ -136,9 +141,7 @@ public struct Connector: Sendable {
         if let agentSocket { credentials.append(.agent(socket: agentSocket)) }
         credentials += defaultIdentities.filter { $0 != identity }.map { .identity(path: $0) }
         credentials += [.keyboardInteractive, .password]
-        try await session.authenticate(with: credentials, deadline: deadline) { [terminal] text, echo in
-            try await terminal?.ask(text, echo: echo)
-        }
+        try await session.authenticate(with: credentials, deadline: deadline, prompter: prompter)
     }
 
     // MARK: Host key
@@ -155,45 +158,48 @@ public struct Connector: Sendable {
             throw changed(key, known, session)
         case .revoked(let revoked):
             throw ScoutError(
-                .refused, "the key of \(session.host) is revoked (\(revoked.file) line \(revoked.line)): \(text(key))")
+                .refused,
+                "the key of \(session.host) is revoked (\(revoked.file) line \(revoked.line)): \(described(key))")
         }
     }
 
-    private func acceptUnknown(_ key: HostKey, of session: Session) async throws(ScoutError) {
+    private func acceptUnknown(_ key: HostKey, of session: Session) async throws {
         if let acceptedHostKey {
             guard acceptedHostKey == key.fingerprint else {
                 throw ScoutError(
-                    .refused, "\(session.host) has the key \(text(key)), and not the accepted \(acceptedHostKey)",
+                    .refused, "\(session.host) has the key \(described(key)), and not the accepted \(acceptedHostKey)",
                     hint: "ask the owner who it is that answers at \(session.host)")
             }
             return
         }
-        let question = """
+        let subject = Question.Subject.hostKey(host: session.host, fingerprint: key.fingerprint)
+        let text = """
             \(session.host) is not known here. Its key is
-            \(text(key))
+            \(described(key))
             Is it the right one (yes, no, or the fingerprint)? \
 
             """
-        var answer = try await terminal?.ask(question, echo: true)
+        var answer = try await prompter.answer(Question(subject, text, isAnswerShown: true))
         for _ in 0..<3 where answer != nil && !["yes", "no", key.fingerprint].contains(answer) {
-            answer = try await terminal?.ask("Please answer yes, no, or the fingerprint: ", echo: true)
+            answer = try await prompter.answer(
+                Question(subject, "Please answer yes, no, or the fingerprint: ", isAnswerShown: true))
         }
         guard answer == "yes" || answer == key.fingerprint else {
             throw ScoutError(
-                .refused, "the host key of \(session.host) is not known: \(text(key))",
+                .refused, "the host key of \(session.host) is not known: \(described(key))",
                 hint: "compare it with the scout's own and repeat with --accept-host-key \(key.fingerprint)")
         }
     }
 
     private func changed(_ key: HostKey, _ known: [KnownHostKey], _ session: Session) -> ScoutError {
         let name = session.port == 22 ? session.host : "[\(session.host)]:\(session.port)"
-        let list = known.map { "\(text($0.key)) (\($0.file) line \($0.line))" }.joined(separator: ", ")
+        let list = known.map { "\(described($0.key)) (\($0.file) line \($0.line))" }.joined(separator: ", ")
         let file = known.first?.file ?? knownHosts.own
         let remedy = ["ssh-keygen", "-R", name, "-f", file].map(RemoteCommand.quoted).joined(separator: " ")
         return ScoutError(
-            .refused, "the key of \(session.host) has changed: it is \(text(key)), known is \(list)",
+            .refused, "the key of \(session.host) has changed: it is \(described(key)), known is \(list)",
             hint: "if the scout was set up anew: \(remedy)")
     }
 
-    private func text(_ key: HostKey) -> String { "\(key.type) \(key.fingerprint)" }
+    private func described(_ key: HostKey) -> String { "\(key.type) \(key.fingerprint)" }
 }

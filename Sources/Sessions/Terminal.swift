@@ -1,13 +1,14 @@
 public import Core
 import Glibc
 import Platform
+public import SSH
 import Synchronization
 
 /// People answer one question at a time.
 private let oneQuestion = Mutex(())
 
 /// The terminal that a person sits at, whatever standard input and output are.
-public struct Terminal: Sendable {
+public struct Terminal: Prompter {
     /// The terminal's device.
     public let path: String
 
@@ -34,6 +35,11 @@ public struct Terminal: Sendable {
     public func ask(_ text: String, echo: Bool) async throws(ScoutError) -> String? {
         let path = path
         return try await blocking { oneQuestion.withLock { _ in Self.ask(text, echo: echo, path: path) } }.get()
+    }
+
+    /// See ``ask(_:echo:)``.
+    public func answer(_ question: Question) async throws -> String? {
+        try await ask(question.text, echo: question.isAnswerShown)
     }
 
     private static func ask(_ text: String, echo: Bool, path: String) -> Result<String?, ScoutError> {

@@ -24,7 +24,7 @@ import Testing
         let address = try #require(Address(lab["SCOUT_LAB_TARGET"]))
         let connector = Connector(
             paths: Paths(environment: ["HOME": lab["SCOUT_LAB_HOME"]]),
-            acceptedHostKey: lab["SCOUT_LAB_FINGERPRINT"], terminal: nil)
+            acceptedHostKey: lab["SCOUT_LAB_FINGERPRINT"], prompter: Terminal(path: "/dev/null"))
         let patience = Duration.seconds(3)
         let begun = ContinuousClock.now
         let report = try await connector.withSession(to: address) { session in

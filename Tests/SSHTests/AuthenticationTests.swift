@@ -27,6 +27,32 @@ import Testing
         }
     }
 
+    @Test func aQuestionSaysWhatItIsAboutAndNobodyAnswersForOneWhoRefuses() async throws {
+        try await OpenSSHServer.with(.init(configuration: ["PasswordAuthentication yes"])) { server in
+            try OpenSSHServer.run("ssh-keygen", "-q", "-p", "-N", "secret", "-f", server.identity)
+            let credentials = [Credential.identity(path: server.identity), .password]
+            let daemon = try await server.connect()
+            let error = await failure {
+                try await daemon.authenticate(
+                    with: credentials, deadline: .seconds(20), prompter: RefusingPrompter())
+            }
+            #expect(error?.kind == .denied)
+            #expect(
+                error?.message.contains("(no passphrase), password (no password)") == true, "\(error?.message ?? "")")
+
+            let recorder = Recorder()
+            let session = try await server.connect()
+            _ = await failure {
+                try await session.authenticate(with: credentials, deadline: .seconds(20), prompter: recorder)
+            }
+            #expect(
+                recorder.questions.map(\.subject) == [
+                    .passphrase(identity: server.identity), .password(user: server.user, host: server.address),
+                ])
+            #expect(recorder.questions.allSatisfy { !$0.isAnswerShown })
+        }
+    }
+
     @Test func nobodyIsAskedForThePassphraseOfAKeyThatTheServerRefuses() async throws {
         try await OpenSSHServer.with { server in
             let key = server.directory + "/stranger"

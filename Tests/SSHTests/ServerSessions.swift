@@ -23,7 +23,50 @@ extension OpenSSHServer {
     }
 }
 
+/// Keeps the questions, and answers none.
+final class Recorder: Prompter {
+    private let state = Mutex<[Question]>([])
+
+    var questions: [Question] { state.withLock { $0 } }
+
+    func answer(_ question: Question) async -> String? {
+        state.withLock { $0.append(question) }
+        return nil
+    }
+}
+
+/// Answers with a closure.
+struct ClosurePrompter: Prompter {
+    let prompt: Session.Prompt
+
+    func answer(_ question: Question) async throws -> String? {
+        try await prompt(question.text, question.isAnswerShown)
+    }
+}
+
 extension Session {
+    /// Asks the user: a text to show, and whether the answer may be seen. `nil` where nobody answers.
+    typealias Prompt = @Sendable (_ text: String, _ echo: Bool) async throws -> String?
+
+    func authenticate(
+        with credentials: [Credential], deadline: Duration, loginDeadline: Duration = .seconds(30),
+        agentDeadline: Duration = .seconds(60), prompt: @escaping Prompt
+    ) async throws {
+        try await authenticate(
+            with: credentials, deadline: deadline, loginDeadline: loginDeadline, agentDeadline: agentDeadline,
+            prompter: ClosurePrompter(prompt: prompt))
+    }
+
+    /// How many waiters news have woken so far.
+    var wakings: Int { loop.wakings }
+
+    /// What the session's thread has cost so far.
+    var threadTime: Duration {
+        var time = timespec()
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+        return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
+    }
+
     /// The most that libssh holds unread for one channel.
     var largestBacklog: Int { channels.values.map(\.backlog).max() ?? 0 }
     var channelCount: Int { channels.count }

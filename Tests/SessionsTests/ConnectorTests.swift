@@ -9,10 +9,10 @@ import Testing
 
 extension OpenSSHServer {
     /// A connector that knows nothing of the user who runs the tests.
-    func connector(terminal: Terminal? = nil, acceptedHostKey: String? = nil) -> Connector {
+    func connector(terminal: any Prompter = RefusingPrompter(), acceptedHostKey: String? = nil) -> Connector {
         var connector = Connector(
             paths: Paths(environment: ["HOME": directory]), identity: identity, acceptedHostKey: acceptedHostKey,
-            terminal: terminal)
+            prompter: terminal)
         connector.knownHosts.own = knownHosts
         return connector
     }
@@ -119,7 +119,7 @@ func failure(of operation: () async throws -> some Any) async -> ScoutError? {
     @Test func hostThatIsNotThereIsUnreachable() async throws {
         let (listener, port) = OpenSSHServer.listen("127.63.0.3")
         let target = try #require(Address("127.63.0.3:\(port)"))
-        var connector = Connector(paths: Paths(environment: ["HOME": "/nonexistent"]), terminal: nil)
+        var connector = Connector(paths: Paths(environment: ["HOME": "/nonexistent"]), prompter: RefusingPrompter())
         connector.deadline = .milliseconds(500)
         let began = ContinuousClock.now
         let silent = await failure { try await connector.connect(to: target) }

@@ -38,6 +38,8 @@ final class ChannelState {
     /// The peer has closed the channel; nothing comes after what is pending.
     fileprivate(set) var isClosed = false
     fileprivate(set) var status = ExitStatus.unknown
+    /// We have sent the end of file.
+    var hasSentEnd = false
     /// Closed on this side; the handle is libssh's again.
     private(set) var isFree = false
     /// For the loop: it stands in the queue of those who want to send.
@@ -125,6 +127,11 @@ extension ChannelState {
         _ operation: String, within deadline: Duration, _ call: (ssh_channel) -> CInt
     ) async throws {
         try await loop.complete(operation, within: deadline) { _ in isFree ? SSH_ERROR : call(handle) }
+    }
+
+    /// Why an operation finds it closed.
+    func over(_ operation: String) -> SSHError {
+        loop.connection.over(operation) ?? SSHError(.closed, operation, "the channel was closed on this side")
     }
 
     /// `ssh_channel_request_send_signal`.

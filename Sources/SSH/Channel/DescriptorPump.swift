@@ -2,7 +2,7 @@ import CLibSSH
 import Glibc
 
 /// A channel's output on its way to a descriptor.
-private struct OutputPump {
+struct OutputPump {
     let descriptor: NonblockingDescriptor
     let interest: DescriptorInterest
     let isErrorOutput: Bool
@@ -38,7 +38,7 @@ private struct OutputPump {
             switch bytes.withUnsafeBytes({ descriptor.write(.init(rebasing: $0[written...])) }) {
             case .moved(let count): written += count
             case .again: return try interest.arm()
-            case .failed(EPIPE): readerIsGone = true
+            case .failed(EPIPE), .failed(ECONNRESET): readerIsGone = true
             case .failed(let code): throw .local(isErrorOutput ? "writing stderr" : "writing stdout", errno: code)
             }
         }
@@ -46,7 +46,7 @@ private struct OutputPump {
 }
 
 /// A channel's input on its way from a descriptor.
-private struct InputPump {
+struct InputPump {
     /// As much as fits into a few packets; more would only lie in libssh's own buffer.
     static let chunk = 128 << 10
 
@@ -121,8 +121,7 @@ final class DescriptorPump {
             if let status = try advance() { return status }
             try await channel.loop.wait(for: channel.events, after: mark, until: end)
         }
-        throw channel.loop.connection.over("command")
-            ?? SSHError(.closed, "command", "the channel was closed on this side")
+        throw channel.over("command")
     }
 
     /// Moves what there is to move.

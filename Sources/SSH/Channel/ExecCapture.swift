@@ -57,8 +57,7 @@ struct ExecCapture {
                 throw loop.connection.over(Self.operation) ?? error
             }
         }
-        throw loop.connection.over(Self.operation)
-            ?? SSHError(.closed, Self.operation, "the channel was closed on this side")
+        throw channel.over(Self.operation)
     }
 }
 
@@ -83,10 +82,7 @@ extension Session {
     ) async throws -> CapturedOutput {
         let end = loop.awake() + deadline
         let started = try await start(command, deadline: deadline)
-        guard let channel = channels[started.identifier] else {
-            throw connection.over(ExecCapture.operation)
-                ?? SSHError(.closed, ExecCapture.operation, "the channel was closed on this side")
-        }
+        let channel = try channel(started.identifier, ExecCapture.operation)
         defer { closeChannel(started.identifier) }
         do {
             let capture = ExecCapture(

@@ -59,6 +59,7 @@ extension ChannelState {
         }
         if isLast, input.isEmpty, !input.endWasSent {
             input.endWasSent = true
+            hasSentEnd = true
             // "Again" only says that it has not left this machine yet.
             if ssh_channel_send_eof(self.handle) == SSH_ERROR, !isClosed {
                 throw loop.error("end of input", handle, receivedBefore: received)

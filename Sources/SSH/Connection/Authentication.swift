@@ -14,9 +14,6 @@ public enum Credential: Hashable, Sendable {
 }
 
 extension Session {
-    /// Asks the user: a text to show, and whether the answer may be seen. `nil` where nobody answers.
-    public typealias Prompt = @Sendable (_ text: String, _ echo: Bool) async throws -> String?
-
     /// Proves to the peer who we are. Ask ``hostKeyStatus()`` first: a password goes to whoever answers.
     ///
     /// - Parameters:
@@ -25,20 +22,19 @@ extension Session {
     ///   - loginDeadline: how long it may take in all; 30 s by default. Time in which a person thinks or types doesn't
     ///     count, nor does time in which this process is stopped.
     ///   - agentDeadline: how long the agent may take in all, which may itself ask its user to confirm.
-    ///   - prompt: asks for passphrases, passwords and the server's own questions.
+    ///   - prompter: answers for passphrases, passwords and the server's own questions.
     /// - Throws: `SSHError`: `denied` when no credential is left, with the methods that the server offers and what
     ///   became of each credential; `disconnected`, where the server has had enough; `deadline`; `linkLost`;
-    ///   whatever the prompt throws; `CancellationError`.
+    ///   whatever the prompter throws; `CancellationError`.
     ///
     /// The C functions are those of `ssh_userauth_`; the protocol is RFC 4252.
     public func authenticate(
         with credentials: [Credential], deadline: Duration, loginDeadline: Duration = .seconds(30),
-        agentDeadline: Duration = .seconds(60), prompt: @escaping Prompt
+        agentDeadline: Duration = .seconds(60), prompter: any Prompter
     ) async throws {
         let attempt = Attempt(
             deadline: deadline, loginDeadline: loginDeadline, end: loop.awake() + loginDeadline,
-            agentDeadline: agentDeadline,
-            prompt: prompt)
+            agentDeadline: agentDeadline, prompter: prompter)
         var isDone = try await ask(attempt) { ssh_userauth_none($0, nil) } == SSH_AUTH_SUCCESS
         for credential in credentials where !isDone {
             // Asked each time: after a partial success the server wants something else.
@@ -79,17 +75,18 @@ extension Session {
         guard left > .zero else { throw tooLong }
         do {
             let patience = min(left, attempt.deadline)
-            return ssh_auth_e(rawValue: try await loop.complete(Attempt.operation, within: patience, again: again, call))
+            return ssh_auth_e(
+                rawValue: try await loop.complete(Attempt.operation, within: patience, again: again, call))
         } catch let error as SSHError where error.kind == .deadline && left < attempt.deadline {
             throw tooLong
         }
     }
 
     /// Asks the person, whose time is not the peer's.
-    private func askPerson(_ text: String, echo: Bool, _ attempt: Attempt) async throws -> String? {
+    private func ask(_ question: Question, _ attempt: Attempt) async throws -> String? {
         let asked = loop.awake()
         defer { attempt.end += loop.awake() - asked }
-        return try await attempt.prompt(text, echo)
+        return try await attempt.prompter.answer(question)
     }
 
     // MARK: Keys
@@ -129,7 +126,9 @@ extension Session {
         }
         for _ in 0..<Attempt.tries {
             guard case .needsPassphrase = key else { break }
-            guard let passphrase = try await askPerson("Passphrase for \(path): ", echo: false, attempt) else {
+            let question = Question(
+                .passphrase(identity: path), "Passphrase for \(path): ", isAnswerShown: false)
+            guard let passphrase = try await ask(question, attempt) else {
                 return .skipped("no passphrase")
             }
             key = privateKey(path, passphrase: passphrase)
@@ -148,7 +147,9 @@ extension Session {
     private func presentPassword(_ attempt: Attempt) async throws -> Outcome {
         var outcome = Outcome.refused
         for _ in 0..<Attempt.tries where outcome == .refused {
-            guard let password = try await askPerson("Password for \(user)@\(host): ", echo: false, attempt) else {
+            let question = Question(
+                .password(user: user, host: host), "Password for \(user)@\(host): ", isAnswerShown: false)
+            guard let password = try await ask(question, attempt) else {
                 return .skipped("no password")
             }
             outcome = Outcome(try await ask(attempt) { ssh_userauth_password($0, nil, password) })
@@ -180,9 +181,10 @@ extension Session {
         for index in 0..<UInt32(max(ssh_userauth_kbdint_getnprompts(handle), 0)) {
             let handle = try connection.live(Attempt.operation)
             var echo: CChar = 0
-            let question = ssh_userauth_kbdint_getprompt(handle, index, &echo).map { String(cString: $0) } ?? ""
-            let text = (index == 0 ? heading : "") + told(question)
-            guard let answer = try await askPerson(text, echo: echo != 0, attempt) else { return false }
+            let words = ssh_userauth_kbdint_getprompt(handle, index, &echo).map { String(cString: $0) } ?? ""
+            let question = Question(
+                .challenge(host: host), (index == 0 ? heading : "") + told(words), isAnswerShown: echo != 0)
+            guard let answer = try await ask(question, attempt) else { return false }
             ssh_userauth_kbdint_setanswer(try connection.live(Attempt.operation), index, answer)
         }
         return true
@@ -204,7 +206,7 @@ extension Session {
     }
 }
 
-/// What holds for one ``Session/authenticate(with:deadline:loginDeadline:agentDeadline:prompt:)``; stays in the actor.
+/// What holds for one ``Session/authenticate(with:deadline:loginDeadline:agentDeadline:prompter:)``; stays in the actor.
 private final class Attempt {
     static let operation = "authentication"
     /// How often a passphrase or password is asked for, as OpenSSH does.
@@ -217,18 +219,18 @@ private final class Attempt {
     /// When the peer's time is over, on the clock of ``EventLoop/awake()``.
     var end: Duration
     let agentDeadline: Duration
-    let prompt: Session.Prompt
+    let prompter: any Prompter
     var outcomes: [String] = []
 
     init(
         deadline: Duration, loginDeadline: Duration, end: Duration, agentDeadline: Duration,
-        prompt: @escaping Session.Prompt
+        prompter: any Prompter
     ) {
         self.deadline = deadline
         self.loginDeadline = loginDeadline
         self.end = end
         self.agentDeadline = agentDeadline
-        self.prompt = prompt
+        self.prompter = prompter
     }
 }
 

@@ -13,7 +13,9 @@ extension Session {
 
     func exchangeKeys(deadline: Duration) async throws {
         let operation = "key exchange"
-        try configure(try connection.begin())
+        let handle = try connection.begin()
+        forwards.attach(to: handle)
+        try configure(handle)
 
         let said = try await takeTextBeforeIdentification(operation, within: deadline)
         do {
@@ -29,7 +31,9 @@ extension Session {
         // libssh has set the socket to blocking, although it only ever writes after POLLOUT: a peer that stops reading
         // would hold the thread in `send` until all of libssh's buffer had gone.
         let flags = fcntl(connection.socket, F_GETFL)
-        guard flags >= 0, fcntl(connection.socket, F_SETFL, flags | O_NONBLOCK) == 0 else { throw SSHError.local(operation) }
+        guard flags >= 0, fcntl(connection.socket, F_SETFL, flags | O_NONBLOCK) == 0 else {
+            throw SSHError.local(operation)
+        }
     }
 
     /// More than a server says in earnest, and no more than a hostile one may.

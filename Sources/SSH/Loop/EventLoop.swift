@@ -41,10 +41,11 @@ final class EventLoop {
     private var queued: [ChannelState] = []
     /// How many channels have a backlog of more than ``largestBacklog``.
     private var overfull = 0
-    /// How often the thread has waited.
-    private(set) var turns = 0
+    /// How many waiters have been woken by news.
+    private(set) var wakings = 0
 
     var keepalive = KeepaliveState()
+    var globalRequests = GlobalRequestState()
     var clock = AwakeClock()
 
     /// - Throws: `SSHError` (`local`) where the process has no descriptor left.
@@ -173,6 +174,7 @@ extension EventLoop {
 
     private func wakeThoseWithNews() {
         for waiter in wakeQueue.takeWaiters() {
+            wakings += 1
             waiters[waiter.identifier] = nil
             waiter.resume()
         }
@@ -239,7 +241,6 @@ extension EventLoop {
 extension EventLoop {
     /// What the thread should wait for.
     func prepareTurn() -> LoopThread.Watch {
-        turns += 1
         _ = clock.lap()
         for identifier in thread.takeCancelled() {
             if let waiter = waiters[identifier] { wake(waiter) }

@@ -106,6 +106,9 @@ extension EventLoop {
         }
         keepalive.firstProbe = keepalive.firstProbe ?? keepalive.listened
         keepalive.nextProbe = keepalive.listened + liveness.probeInterval
+        // Whoever waits for an answer has asked for a sign of life, and would lose it to a keep-alive.
+        guard !globalRequests.isBusy else { return }
+        globalRequests.mayHaveAnswer = true
         // Where the last probe was answered the first call takes the answer in, and only the second one asks again;
         // where it was not, or was the first, the second call does nothing.
         let received = connection.received
