@@ -7,7 +7,7 @@ public import Platform
 public struct Acquisition: Sendable {
     /// What can be chosen.
     public struct Options: Sendable {
-        /// Read the image again from its medium and compare; `true` by default.
+        /// Read the image again from the disk and compare; `true` by default.
         public var verify = true
         /// Have the server send every byte, also where it says that there are only zeros; `false` by default.
         public var readsZeros = false
@@ -92,7 +92,7 @@ public struct Acquisition: Sendable {
     /// - Parameters:
     ///   - cancellation: ends the work within 200 ms; within 3 s where the laptop's own disk does not answer.
     ///   - events: told of what happens, on the thread on which it happens; the last one is `ended`.
-    /// - Returns: what came of it; the image, its manifest and its report are in place and on the medium.
+    /// - Returns: what came of it; the image, its manifest and its report are in place and on the disk.
     /// - Throws: `ScoutError`. `cannotCreate`: a name is taken, or a file of the acquisition was taken away. `refused`: the
     ///   export is writable, or TLS failed. `unreachable`: no connection, or a lost one. `badData`: the export is not of
     ///   the source's size. `io`: disk full. `failed`: the image does not agree with the stream or the source.

@@ -13,15 +13,15 @@ public enum Event: Sendable {
     case readError(ReadErrorRecord)
     /// Every byte was read once, hashed, and written; how many they are.
     case read(sizeBytes: UInt64)
-    /// The image is on its medium.
+    /// The image is on the disk.
     case synced
-    /// The image was read again from its medium, and is what was received.
+    /// The image was read again from the disk, and is what was received.
     case verified
     /// The source's own hashes were compared with the image's: equal, or `nil` where there is nothing to compare with.
     case comparedWithSource(agrees: Bool?)
     /// The work is done. What keeps the result from being what was wished for, the worst first.
     case completed([Manifest.Condition])
-    /// Manifest and report are on their medium, and the image has its name.
+    /// Manifest and report are on the disk, and the image has its name.
     case named(image: String)
     /// The end, also after an error.
     case ended(ScoutError?)

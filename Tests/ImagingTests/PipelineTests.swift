@@ -161,11 +161,15 @@ import Testing
         #expect(error?.message == "the sink is full" && .now - start < .seconds(5))
     }
 
+    /// A producer that fails because a sink has failed before, as a server does whose client reads no more.
     @Test func theFirstOfTwoErrorsIsTheOne() throws {
-        let error = try failure(
-            pipeline(), NoiseProducer(seed: 9, sizeBytes: Self.size, zeros: false, failsAfter: 12),
-            [CollectingSink(keeps: false, failsAfter: 2), CollectingSink(delay: 1000, keeps: false)])
-        #expect(error?.message == "the sink is full")
+        let producer = ClosureProducer(sizeBytes: Self.size) { feed throws(ScoutError) in
+            try feed.send(Chunk(offset: 0, length: 1, buffer: nil))
+            var descriptors = feed.wakeDescriptors.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+            #expect(poll(&descriptors, nfds_t(descriptors.count), 20_000) > 0)
+            throw ScoutError(.unreachable, "the source is gone")
+        }
+        #expect(try failure(pipeline(), producer, [CollectingSink(failsAfter: 0)])?.message == "the sink is full")
     }
 
     // MARK: - Cancellation

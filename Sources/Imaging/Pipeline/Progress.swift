@@ -4,7 +4,7 @@ public struct Progress: Hashable, Sendable {
     public enum Phase: String, Hashable, Sendable {
         /// Data travels from the source to the image.
         case reading
-        /// The image is read again from its medium.
+        /// The image is read again from the disk.
         case verifying
     }
 

@@ -143,14 +143,14 @@ final class ExportReader: Producer {
     private func read(_ parts: [Range<UInt64>], into slot: Slot) throws(NBDError) {
         var filled = slot.chunk.offset
         for part in parts {
-            promise(slot, filled..<part.lowerBound)
+            addPromisedZeros(slot, filled..<part.lowerBound)
             filled = part.upperBound
             for range in RetryPolicy.divide(part, by: longestRead) { try send(Piece(slot: slot, range: range)) }
         }
-        promise(slot, filled..<slot.chunk.offset + UInt64(slot.chunk.length))
+        addPromisedZeros(slot, filled..<slot.chunk.offset + UInt64(slot.chunk.length))
     }
 
-    private func promise(_ slot: Slot, _ range: Range<UInt64>) {
+    private func addPromisedZeros(_ slot: Slot, _ range: Range<UInt64>) {
         guard !range.isEmpty else { return }
         fill(slot, range)
         slot.promised.append(range)

@@ -55,7 +55,7 @@ struct FileReader: Producer {
         return (min(UInt64(data.lowerBound), sizeBytes), min(UInt64(data.upperBound), sizeBytes))
     }
 
-    /// Reads whole blocks past the page cache: nothing is copied, and it is the medium that is read.
+    /// Reads whole blocks past the page cache: nothing is copied, and it is the disk that is read.
     ///
     /// - Parameters:
     ///   - direct: `nil` from then on, where the file system took the flag and refuses the read.

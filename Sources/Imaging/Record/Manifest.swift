@@ -153,7 +153,7 @@ public struct Manifest: Codable, Hashable, Sendable {
     public var image: Image
     /// By the names of `HashAlgorithm`.
     public var hashes: [String: Hash]
-    /// Whether the image was read again from its medium, and found equal to what was received.
+    /// Whether the image was read again from the disk, and found equal to what was received.
     public var verified: Bool
     /// What could not be read, and is zeros in the image.
     public var badRanges: [BadRange]

@@ -2,7 +2,7 @@ import Core
 import Glibc
 import Platform
 
-/// The few calls by which files reach the medium and their names.
+/// The few calls by which files reach the disk and their names.
 enum FileSystem {
     /// Gives a file one more name, which must not exist, in place of its own.
     ///
@@ -122,7 +122,7 @@ enum FileSystem {
         guard close(copy) == 0 else { throw writeFailure(path, errno) }
     }
 
-    /// Has the kernel begin to write a range to its medium, while more is still to come.
+    /// Has the kernel begin to write a range to the disk, while more is still to come.
     ///
     /// - Throws: `ScoutError` (`io`). The C function is `sync_file_range` with `SYNC_FILE_RANGE_WRITE`.
     static func startWriteback(_ descriptor: CInt, _ range: Range<UInt64>, path: String) throws(ScoutError) {
@@ -159,7 +159,7 @@ enum FileSystem {
         }
     }
 
-    /// Has what follows read the medium and not the page cache, which may be good where the medium is not.
+    /// Has what follows read the disk and not the page cache, which may be good where the disk is not.
     ///
     /// The C function is `posix_fadvise`. It cannot fail on a descriptor of a file; pages that it cannot drop are those
     /// that another process holds, and no call tells of them.
@@ -168,7 +168,7 @@ enum FileSystem {
         posix_fadvise(descriptor, 0, 0, POSIX_FADV_SEQUENTIAL)
     }
 
-    /// Brings the names in a file's directory to the medium.
+    /// Syncs the directory of a file, and so the names in it.
     ///
     /// - Parameter failure: the kind of error to throw.
     static func syncDirectory(of path: String, failure: ScoutError.Code = .io) throws(ScoutError) {
@@ -245,7 +245,7 @@ enum FileSystem {
     static func isLocked(_ path: String) -> Bool {
         guard let descriptor = try? openToRead(path, path) else { return false }
         defer { close(descriptor) }
-        return flock(descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK
+        return FileLock.isHeld(descriptor)
     }
 
     /// Whether anything has this name, a dangling link included.

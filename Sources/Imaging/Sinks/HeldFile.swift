@@ -45,7 +45,7 @@ final class HeldFile: Sendable {
         if isInPlace { unlink(path) }
     }
 
-    /// Replaces the contents and brings them to the medium.
+    /// Replaces the contents and syncs them.
     ///
     /// - Throws: `ScoutError` (`io`): the first error of any call.
     func write(_ bytes: [UInt8]) throws(ScoutError) {

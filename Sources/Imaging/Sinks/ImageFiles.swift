@@ -46,8 +46,9 @@ public final class ImageFiles: Sendable {
                         hint: "choose another disk")
                 }
             }
-            // Where the file system knows no locks, the names themselves keep a second acquisition out.
-            flock(made[0].descriptor, LOCK_EX | LOCK_NB)
+            // Only for a better message to a second acquisition: where there is no lock to be had, the names, which exist
+            // now, keep it out.
+            _ = try? FileLock.take(made[0].descriptor)
             try FileSystem.place(made[0], at: names.image)
             try FileSystem.takeBack(made[0], from: names.image)
             try FileSystem.syncDirectory(of: names.image, failure: .cannotCreate)
@@ -104,14 +105,14 @@ public final class ImageFiles: Sendable {
     /// Whether the last step has begun, which looks at the names by itself.
     var isNaming: Bool { state.withLock { $0.isNaming } }
 
-    /// Brings the image to its medium.
+    /// Syncs the image.
     ///
     /// - Throws: `ScoutError`: `io` with the first error that any call reports, `interrupted`.
     func sync(_ cancellation: Cancellation<ScoutError>) throws(ScoutError) {
         try FileSystem.sync(descriptor, path: names.partial, cancellation: cancellation)
     }
 
-    /// What reads the image again from its medium, by the descriptors that it was written with.
+    /// What reads the image again from the disk, by the descriptors that it was written with.
     ///
     /// The C function is `posix_fadvise` with `POSIX_FADV_DONTNEED`.
     func reader(size: UInt64) -> FileReader {
@@ -121,7 +122,7 @@ public final class ImageFiles: Sendable {
 
     /// Writes manifest and report, and gives the image its name, last: whoever sees the image sees them too.
     ///
-    /// - Throws: `ScoutError`. Once the manifest is on its medium it stays, also where a later step fails.
+    /// - Throws: `ScoutError`. Once the manifest is on the disk it stays, also where a later step fails.
     func complete(manifest bytes: [UInt8], report text: String) throws(ScoutError) {
         state.withLock { $0.isNaming = true }
         try check()

@@ -43,7 +43,7 @@ final class ImageWriter: Sink {
             }
             position = run.upperBound
         }
-        // The medium works while the network does; the sync at the end finds little left to wait for.
+        // The disk works while the network does; the sync at the end finds little left to wait for.
         if hasCached {
             try FileSystem.startWriteback(image.descriptor, chunk.offset..<chunk.end, path: image.names.partial)
         }
