@@ -43,7 +43,7 @@ import Testing
         let found = try load(["bad.ipv4": "*filter\n-F\n", "good.ipv4": Self.own, "other": Self.own])
         #expect(found.rules.count == 1)
         #expect(found.problems.map(\.code) == [.badData, .badData])
-        #expect(found.problems.first?.message.hasSuffix("/firewall.d/bad.ipv4, line 2: '-F' is no rule") == true)
+        #expect(found.problems.first?.message.hasSuffix("/firewall.d/bad.ipv4, line 2: '-F' is not a rule") == true)
         #expect(found.problems.first?.hint?.contains("CUSTOM_INPUT") == true)
         #expect(found.problems.last?.message.contains("neither IPv4 nor IPv6") == true)
     }

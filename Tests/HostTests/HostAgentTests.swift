@@ -253,7 +253,7 @@ import TestSupport
     @Test func aFileThatIsNoSocketIsNotRemoved() throws {
         Workbench.write([7], to: stage.path)
         let error = run()
-        #expect(error?.code == .cannotCreate && error?.message.contains("is no socket") == true)
+        #expect(error?.code == .cannotCreate && error?.message.contains("is not a socket") == true)
         #expect(try File.read(stage.path) == [7] && stage.names == ["scout.sock"])
         unlink(stage.path)
         mkdir(stage.path, 0o700)

@@ -65,7 +65,7 @@ import Testing
     @Test func switchesAreKeptAsTheyWereSetAndOffBefore() async throws {
         try await withDirectory { directory, paths in
             #expect(try HostSwitches.load(paths) == HostSwitches())
-            for name in [HostSwitches.Name.lan, .control] {
+            for name in [HostSwitch.lan, .control] {
                 var switches = HostSwitches()
                 switches[name] = true
                 try switches.save(paths)

@@ -110,7 +110,7 @@ import TestSupport
     }
 
     private static let refused: [(String, String)] = [
-        ("", "no rules"), ("Hello\n", "no rules"), ("\0\0", "no text"),
+        ("", "no rules"), ("Hello\n", "no rules"), ("\0\0", "not text"),
         ("<html><body><p>*filter</p></body></html>", "HTML"),
         ("Hi\n<div>*filter<br>\n:INPUT DROP [0:0]<br></div>", "HTML"), ("<!DOCTYPE html>\n\(save)", "HTML"),
         ("table inet filter {\n\tchain input {\n\t}\n}\n", "listing for people"),
@@ -121,8 +121,8 @@ import TestSupport
         ("[0:0] -A INPUT -j ACCEPT\nCOMMIT\n", "which table"),
         (save.replacing("*nat\n", with: ""), "which table"), (":INPUT DROP [0:0]\n", "which table"), (drop, "no rules"),
         (warning, "no rules"),
-        ("Content-Transfer-Encoding: base64\n\nKmZpbHRlcg==\n", "encoded"), ("\0*\0f\0i\0l\0t\0e\0r", "no text"),
-        ("PK\u{3}\u{4}\0", "no text"),
+        ("Content-Transfer-Encoding: base64\n\nKmZpbHRlcg==\n", "encoded"), ("\0*\0f\0i\0l\0t\0e\0r", "not text"),
+        ("PK\u{3}\u{4}\0", "not text"),
     ]
 
     @Test(arguments: refused) func whatCannotBeReadIsRefusedWithWhatToSend(text: String, reason: String) {
@@ -140,9 +140,9 @@ import TestSupport
     private static let doubtful: [(String, String)] = [
         (save.replacing("COMMIT\n# Completed on Sun Nov 22 18:56:10 2026\n# Gen", with: "# Gen"), "begins before"),
         (String(save.dropLast(save.utf8.count / 4)), "cut off"),
-        (save.replacing(":FORWARD DROP [0:0]\n", with: ":FORWARD DROP [0:0]\nsent from my phone\n"), "is no rule"),
-        (save.replacing(":FORWARD DROP", with: "–FORWARD DROP"), "is no rule"),
-        ("\(save)\(nft.dropLast(20))", "no JSON"), ("{\"nftables\": []}", "is empty"),
+        (save.replacing(":FORWARD DROP [0:0]\n", with: ":FORWARD DROP [0:0]\nsent from my phone\n"), "is not a rule"),
+        (save.replacing(":FORWARD DROP", with: "–FORWARD DROP"), "is not a rule"),
+        ("\(save)\(nft.dropLast(20))", "not JSON"), ("{\"nftables\": []}", "is empty"),
         ("\(nft)\n\(nft)", "stands twice"), ("\(nft)\(nft)", "stands twice"),
         ("\(save)\(save)", "stands twice"), ("\(bare)\(bare)", "stands twice"), (mixed, "IPv4 or of IPv6"),
         ("*filter\n:INPUT DROP [0:0]\n-A INPUT -i tap0 -j ACCEPT\nCOMMIT\n", "IPv4 or of IPv6"),

@@ -93,7 +93,7 @@ struct AgentSocket {
         defer { close(found) }
         var info = stat()
         guard fstat(found, &info) == 0, info.st_mode & S_IFMT == S_IFSOCK else {
-            let what = info.st_mode & S_IFMT == S_IFLNK ? "a symbolic link" : "no socket"
+            let what = info.st_mode & S_IFMT == S_IFLNK ? "a symbolic link" : "not a socket"
             throw ScoutError(
                 .cannotCreate, "\(path) is \(what), and is left as it is",
                 hint: "find out who made it, remove it, and start the agent again")

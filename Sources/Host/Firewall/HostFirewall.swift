@@ -83,12 +83,12 @@ public struct HostFirewall: Sendable {
     ///   - enabled: how it shall be.
     /// - Throws: as ``apply()``, and `io`, `cannotCreate` where the switch can't be kept. A switch that could not be turned
     ///   on stays off; one that could not be kept off is off until the next start.
-    public func set(_ name: HostSwitches.Name, to enabled: Bool) async throws(ScoutError) -> HostSwitchReport {
+    public func set(_ name: HostSwitch, to enabled: Bool) async throws(ScoutError) -> HostSwitchReport {
         try guardHost()
         return enabled ? try await enable(name) : try await disable(name)
     }
 
-    private func disable(_ name: HostSwitches.Name) async throws(ScoutError) -> HostSwitchReport {
+    private func disable(_ name: HostSwitch) async throws(ScoutError) -> HostSwitchReport {
         var closing = Closing(topology: topology, server: server, tools: tools, settings: HostSettings(paths))
         let lock = await closing.lock(paths)
         defer { lock?.release() }
@@ -112,7 +112,7 @@ public struct HostFirewall: Sendable {
         return report(name, enabled: false, changed: closing.changed, ended: closing.endedSessions)
     }
 
-    private func enable(_ name: HostSwitches.Name) async throws(ScoutError) -> HostSwitchReport {
+    private func enable(_ name: HostSwitch) async throws(ScoutError) -> HostSwitchReport {
         let lock = try await HostLock(paths)
         defer { lock.release() }
         let before = HostSettings(paths)
@@ -141,7 +141,7 @@ public struct HostFirewall: Sendable {
         }
     }
 
-    private func report(_ name: HostSwitches.Name, enabled: Bool, changed: Bool, ended: Int) -> HostSwitchReport {
+    private func report(_ name: HostSwitch, enabled: Bool, changed: Bool, ended: Int) -> HostSwitchReport {
         HostSwitchReport(
             name: name, enabled: enabled, changed: changed, rulesAreInForce: true,
             port: name == .control ? topology.hostControlPort : nil,
@@ -153,7 +153,7 @@ public struct HostFirewall: Sendable {
     /// How a switch is set, and whether the kernel's rules are those that belong to it.
     ///
     /// It needs neither the switches' file nor the owner's rules to be right: what can't be read is told.
-    public func status(_ name: HostSwitches.Name) async -> HostSwitchReport {
+    public func status(_ name: HostSwitch) async -> HostSwitchReport {
         let (inForce, problems) = await isInForce()
         let settings = HostSettings(paths)
         var enabled = settings.switches[name]

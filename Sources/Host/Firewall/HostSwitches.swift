@@ -3,23 +3,14 @@ import FoundationEssentials
 import Platform
 
 /// The owner's two switches, as they were last set: kept in a file, so that they outlast a restart.
-public struct HostSwitches: Codable, Hashable, Sendable {
+struct HostSwitches: Codable, Hashable, Sendable {
     /// Whether the owner's network reaches what the VPN does.
-    public var lan = false
+    var lan = false
     /// Whether the host's own sshd runs and is reachable.
-    public var control = false
-
-    /// Both off.
-    public init() {}
-
-    /// The names the command line has for them.
-    public enum Name: String, Codable, Sendable {
-        case lan
-        case control
-    }
+    var control = false
 
     /// One of the two.
-    public subscript(_ name: Name) -> Bool {
+    subscript(_ name: HostSwitch) -> Bool {
         get { name == .lan ? lan : control }
         set { if name == .lan { lan = newValue } else { control = newValue } }
     }

@@ -91,11 +91,11 @@ public struct HostListing: Sendable {
         var topology = topology
         let own = listing.addresses
         // With several scouts on one VPN a host has another address than the topology says.
-        if let vpn = own.first(where: { $0.name == topology.vpnInterface && $0.address.bytes.count == 4 }) {
+        if let vpn = own.first(where: { $0.name == topology.vpnInterface && $0.address.family == .ipv4 }) {
             topology.hostVPNAddress = vpn.address.description
         }
         let isUp = linkIsUp(topology.vpnInterface).map { up in
-            up && own.contains { $0.name == topology.vpnInterface && $0.address.bytes.count == 4 }
+            up && own.contains { $0.name == topology.vpnInterface && $0.address.family == .ipv4 }
         }
         return ForwardsReport(
             evaluating: listing.rules, topology: topology, network: listing.network(topology.firewallPlan),

@@ -125,7 +125,7 @@ final class ForwardingAnalysis {
 
     /// Every address that is routed by an interface, but the host's.
     static func neighbours(by interface: String, _ network: HostNetwork) -> AddressSet {
-        let own = network.routes.filter { $0.interface == interface && $0.destination.address.bytes.count == 4 }
+        let own = network.routes.filter { $0.interface == interface && $0.destination.address.family == .ipv4 }
         let ranges = AddressSet(own.filter { $0.destination.prefixLength > 0 }.map(\.destination.range))
         let all = ranges.ranges.isEmpty ? AddressSet.all(.ipv4) : ranges
         return all.subtracting(network.local(.ipv4))

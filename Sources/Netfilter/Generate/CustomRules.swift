@@ -66,7 +66,7 @@ public struct CustomRules: Hashable, Sendable {
             } else if first.hasPrefix(":") {
                 let chain = String(first.dropFirst())
                 guard Self.isFree(chain), words.count >= 2, words[1] == "-" else {
-                    throw refuse("'\(first)' is no new chain")
+                    throw refuse("'\(first)' is not a new chain")
                 }
                 chains[inside]?.insert(chain)
                 if !Self.hooks(table: inside, family: family).contains(chain) {
@@ -82,7 +82,7 @@ public struct CustomRules: Hashable, Sendable {
                 // Kept letter by letter, because of what stands in quotes.
                 lines.append(Line(table: inside, rule: String(raw[first.startIndex...].prefix { $0 != "\r" })))
             } else {
-                throw refuse("'\(first)' is no rule")
+                throw refuse("'\(first)' is not a rule")
             }
         }
         self.name = name

@@ -14,7 +14,7 @@ enum MailedText {
     /// - Throws: `RuleError` (`malformed`) where it is no text, or encoded in a way that hides the rules.
     static func lines(_ bytes: [UInt8]) throws(RuleError) -> [ArraySlice<UInt8>] {
         let text = spaced(try decoded(bytes))
-        if text.contains(0) { throw refusal("the file is no text") }
+        if text.contains(0) { throw refusal("the file is not text") }
         let lines = text.split(omittingEmptySubsequences: false) { $0 == 10 || $0 == 13 }
         if lines.count > maximumLines { throw refusal("the listing has more than \(maximumLines) lines") }
         return lines.map { unquoted($0) }
@@ -24,7 +24,7 @@ enum MailedText {
         switch bytes.prefix(2) {
         case [0xff, 0xfe], [0xfe, 0xff]:
             guard bytes.count.isMultiple(of: 2), Array(bytes.prefix(4)) != [0xff, 0xfe, 0, 0] else {
-                throw refusal("the file is no text")
+                throw refusal("the file is not text")
             }
             let low = bytes[0] == 0xff ? 0 : 1
             let units = stride(from: 2, to: bytes.count, by: 2).map {

@@ -19,8 +19,8 @@ extension RuleSet {
             NFTParser(family: .ipv6, bytecode: code, isWhole: isWhole)
         )
         guard text.count <= ListingLimits.bytes, let objects = JSONValue(text)?["nftables"]?.array else {
-            parsers.0.rules.doubt("the listing is no JSON of nft's")
-            parsers.1.rules.doubt("the listing is no JSON of nft's")
+            parsers.0.rules.doubt("the listing is not JSON of nft's")
+            parsers.1.rules.doubt("the listing is not JSON of nft's")
             return (parsers.0.rules, parsers.1.rules)
         }
         parsers.0.read(objects)
@@ -70,7 +70,7 @@ private struct NFTParser {
         if objects.isEmpty { rules.doubt("the listing is empty; nft's own never is") }
         for object in objects {
             guard let (kind, content) = object.single else {
-                rules.doubt("the listing holds what is no object of nft's: \(object.text.prefix(40))")
+                rules.doubt("the listing holds what is not an object of nft's: \(object.text.prefix(40))")
                 continue
             }
             if kind == "metainfo" { continue }

@@ -96,7 +96,7 @@ private struct SaveParser {
 
     private mutating func complain(_ line: ArraySlice<UInt8>, _ number: Int) {
         let text = trimmed(line.prefix(80))
-        rules.doubt("line \(number) is no rule: \(text)")
+        rules.doubt("line \(number) is not a rule: \(text)")
     }
 
     private mutating func readComment(_ text: String) {

@@ -83,7 +83,7 @@ enum RuleValues {
     static func network(_ text: String) -> CIDR? {
         if let network = CIDR(text) { return network }
         let parts = text.split(separator: "/")
-        guard parts.count == 2, let mask = IPAddress(String(parts[1])), mask.bytes.count == 4 else { return nil }
+        guard parts.count == 2, let mask = IPAddress(String(parts[1])), mask.family == .ipv4 else { return nil }
         let length = (~UInt32(truncatingIfNeeded: mask.number)).leadingZeroBitCount
         guard UInt64(mask.number) == 0xffff_ffff & (0xffff_ffff << UInt64(32 - length)) else { return nil }
         return CIDR("\(parts[0])/\(length)")

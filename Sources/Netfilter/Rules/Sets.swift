@@ -1,4 +1,4 @@
-import Platform
+public import Platform
 
 /// Yes, no, or not to be known: the logic of Kleene, `and` the smaller and `or` the greater.
 enum Ternary: Int8, Comparable, Sendable {
@@ -163,7 +163,8 @@ extension IPAddress {
     /// The address as a number.
     var number: UInt128 { bytes.reduce(0) { $0 << 8 | UInt128($1) } }
 
-    var family: RuleSet.Family { bytes.count == 4 ? .ipv4 : .ipv6 }
+    /// Which packets it stands in.
+    public var family: RuleSet.Family { bytes.count == 4 ? .ipv4 : .ipv6 }
 
     init?(number: UInt128, family: RuleSet.Family) {
         let count = family == .ipv4 ? 4 : 16

@@ -60,7 +60,7 @@ struct HostSwitchOptions: ParsableArguments {
     @OptionGroup var global: GlobalOptions
 
     /// Sets a switch, after the person at the terminal, if there is one, has read what it opens.
-    func set(_ name: HostSwitches.Name, to enabled: Bool) async throws {
+    func set(_ name: HostSwitch, to enabled: Bool) async throws {
         let (context, complaint) = try CommandContext.onHost(global)
         if enabled, let complaint { throw complaint }
         let firewall = try context.hostFirewall()
@@ -70,7 +70,7 @@ struct HostSwitchOptions: ParsableArguments {
         try context.output.result(report) { _ in [report.text] }
     }
 
-    static func show(_ name: HostSwitches.Name, _ global: GlobalOptions) async throws {
+    static func show(_ name: HostSwitch, _ global: GlobalOptions) async throws {
         let (context, complaint) = try CommandContext.onHost(global)
         if let complaint { context.output.remark(complaint.message) }
         let firewall = try context.hostFirewall()
@@ -78,7 +78,7 @@ struct HostSwitchOptions: ParsableArguments {
         try context.output.result(report) { _ in report.page }
     }
 
-    private func confirm(_ name: HostSwitches.Name, _ topology: Topology) async throws {
+    private func confirm(_ name: HostSwitch, _ topology: Topology) async throws {
         let what =
             switch name {
             case .lan:

@@ -1,4 +1,10 @@
-public import Core
+/// One of the owner's two switches, by the names that the command line has for them.
+public enum HostSwitch: String, Codable, Hashable, Sendable {
+    /// Whether the owner's network reaches what the VPN does.
+    case lan
+    /// Whether the host's own sshd runs and is reachable.
+    case control
+}
 
 /// One of the owner's switches, as `host lan` and `host control` print it.
 public struct HostSwitchReport: Report {
@@ -6,7 +12,7 @@ public struct HostSwitchReport: Report {
     public static let schema = "scout.host-switch/1"
 
     /// Which switch.
-    public let name: HostSwitches.Name
+    public let name: HostSwitch
     /// How it is set; where that can't be read, whether the kernel's rules may let anybody through.
     public let enabled: Bool
     /// Whether anything had to be changed for that.
@@ -23,6 +29,22 @@ public struct HostSwitchReport: Report {
     public let endedSessions: Int
     /// Why the switches or the owner's rules can't be taken as they are; both switches count as off meanwhile.
     public let problems: [String]
+
+    /// - Parameters: one for each property, in their order.
+    public init(
+        name: HostSwitch, enabled: Bool, changed: Bool, rulesAreInForce: Bool, rulesLetIn: Bool? = nil, port: UInt16?,
+        isListening: Bool?, endedSessions: Int, problems: [String]
+    ) {
+        self.name = name
+        self.enabled = enabled
+        self.changed = changed
+        self.rulesAreInForce = rulesAreInForce
+        self.rulesLetIn = rulesLetIn
+        self.port = port
+        self.isListening = isListening
+        self.endedSessions = endedSessions
+        self.problems = problems
+    }
 }
 
 /// The host's firewall, as `host forwarding` prints it.
