@@ -127,13 +127,7 @@ private struct Change {
         guard isMeant(old, try Configuration.parse(text, path: path)) else {
             throw ScoutError(.badData, "\(path): this change would alter more than it should", hint: "edit it by hand")
         }
-        var info = stat()
-        let exists = stat(file, &info) == 0
-        try ScoutError.wrap(File.replace(file, with: text.bytes, mode: exists ? info.st_mode & 0o777 : 0o600))
-        // Root, by sudo, leaves a user's file the user's.
-        if exists, info.st_uid != geteuid(), chown(file, info.st_uid, info.st_gid) != 0 {
-            throw ScoutError(.io, "\(file) is changed, but not its user's: \(String(cString: strerror(errno)))")
-        }
+        try ScoutError.wrap(File.replaceFollowingLinks(file, with: text.bytes))
         lock.release()
     }
 }
@@ -149,15 +143,11 @@ private final class DirectoryLock {
         guard descriptor >= 0 else {
             throw ScoutError(.cannotCreate, "\(directory): \(String(cString: strerror(errno)))")
         }
-        let end = ContinuousClock.now + .seconds(10)
-        while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
-            guard errno == EWOULDBLOCK || errno == EINTR else {
-                throw ScoutError(.io, "\(path) can't be locked: \(String(cString: strerror(errno)))")
-            }
-            guard ContinuousClock.now < end else {
+        do throws(SystemError) { try FileLock.waitForDirectory(descriptor, within: .seconds(10)) } catch {
+            if error.kind == .busy {
                 throw ScoutError(.busy, "another scout is changing \(path)", hint: "try again in a moment")
             }
-            usleep(5000)
+            throw ScoutError(.io, "\(path) can't be locked: \(error.message)", errno: error.errno)
         }
     }
 

@@ -40,11 +40,10 @@ public struct RunningAcquisition: Codable, Sendable {
     static func all(_ paths: Paths) -> [RunningAcquisition] {
         guard let directory = try? PrivateDirectory(directory(paths)) else { return [] }
         return directory.names().filter { $0.hasSuffix(".lock") }.sorted().compactMap { name in
-            // What is no plain file of this user's is no record of ours.
-            guard let lock = try? directory.open(name, O_RDONLY) else { return nil }
-            defer { close(lock) }
             let record = "\(name.dropLast(5)).json"
-            guard flock(lock, LOCK_SH | LOCK_NB) != 0 else {
+            // Taken before anything is removed: a holder of an earlier version is not seen by looking.
+            if !directory.isLocked(name), let lock = try? directory.takeLock(name) {
+                defer { close(lock) }
                 directory.remove(record)
                 directory.remove(name)
                 return nil

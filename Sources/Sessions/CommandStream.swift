@@ -1,5 +1,6 @@
 public import Core
 public import Glibc
+import Platform
 public import SSH
 
 /// The descriptors that a streamed command is connected to.
@@ -59,7 +60,7 @@ extension RemoteCommand {
             let (columns, rows) = size(of: keyboard) ?? size(of: streams.stdout) ?? (80, 24)
             return PseudoTerminal(type: type, columns: columns, rows: rows)
         }
-        let caught = CaughtSignals([SIGINT, SIGTERM, SIGHUP, SIGQUIT] + (terminal == nil ? [] : [SIGWINCH]))
+        let caught = try? CaughtSignals([SIGINT, SIGTERM, SIGHUP, SIGQUIT] + (terminal == nil ? [] : [SIGWINCH]))
         defer { caught?.release() }
         let channel = try await session.start(line, terminal: terminal)
         let mode = terminal == nil ? nil : TerminalMode.raw(keyboard)
@@ -89,7 +90,7 @@ extension RemoteCommand {
         send: @escaping @Sendable (RemoteSignal, Channel) async -> Void
     ) async -> Int32? {
         var interrupts = 0
-        for await number in caught.stream {
+        for await number in caught.stream() {
             if number == SIGWINCH {
                 if let (columns, rows) = size(of: keyboard) { try? await channel.resize(columns: columns, rows: rows) }
                 continue

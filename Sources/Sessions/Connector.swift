@@ -121,7 +121,7 @@ public struct Connector: Sendable {
     private func open(_ address: Address, at host: String? = nil) async throws(ScoutError) -> Session {
         let end = ContinuousClock.now + deadline
         let port = address.port ?? 22
-        let socket = try await blocking { [deadline] in
+        let socket = try await Thread.blocking { [deadline] in
             Result { () throws(ScoutError) in
                 try Dial.tcp(host: host ?? address.host, port: port, deadline: deadline)
             }

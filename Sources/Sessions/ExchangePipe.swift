@@ -6,7 +6,7 @@ import Platform
 final class ExchangePipe: Sendable {
     let readEnd: CInt
     let writeEnd: CInt
-    private let isClosed = Latch()
+    private let isClosed = OnceFlag()
 
     /// - Throws: `ScoutError` (`io`) where no descriptor is left.
     init() throws(ScoutError) {
@@ -22,7 +22,7 @@ final class ExchangePipe: Sendable {
 
     /// Ends the pipe for who reads it. May be called from any thread, and more than once.
     func closeWriteEnd() {
-        if isClosed.close() { close(writeEnd) }
+        if isClosed.take() { close(writeEnd) }
     }
 
     /// Reads what is there, without waiting; empty at the end of the pipe. `nil` where there is nothing yet.

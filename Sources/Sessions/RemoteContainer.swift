@@ -12,7 +12,7 @@ public struct RemoteContainer: Container {
     let host: String
     let reservedPorts: ClosedRange<UInt16>
     private let remark: @Sendable (String) -> Void
-    private let noiseIsTold = Latch()
+    private let noiseIsTold = OnceFlag()
     private let hashSilence: Duration
 
     /// - Parameters:
@@ -124,7 +124,7 @@ public struct RemoteContainer: Container {
 
     /// Says that the account's shell prints, once.
     func tell(_ noise: String) {
-        guard noiseIsTold.close() else { return }
+        guard noiseIsTold.take() else { return }
         remark(
             "the login shell in the container at \(host) prints '\(noise)' around each command; that was passed over")
     }

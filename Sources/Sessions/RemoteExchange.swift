@@ -86,7 +86,7 @@ extension RemoteContainer {
         let reader = AnswerReader<Answer>(to: request, reservedPorts: reservedPorts)
         let patience = AnswerListener<Answer>.Patience(whole: request.deadline, silence: silence)
         let (listened, heard) = await withTaskCancellationHandler { [listener] in
-            await blocking {
+            await Thread.blocking {
                 var listener = listener
                 let heard = listener.listen(reader, patience)
                 if case .answer = heard, !holds { _ = listener.drain() }

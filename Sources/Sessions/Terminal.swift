@@ -34,7 +34,7 @@ public struct Terminal: Prompter {
     /// - Throws: `ScoutError` (`interrupted`) on Control-C.
     public func ask(_ text: String, echo: Bool) async throws(ScoutError) -> String? {
         let path = path
-        return try await blocking { oneQuestion.withLock { _ in Self.ask(text, echo: echo, path: path) } }.get()
+        return try await Thread.blocking { oneQuestion.withLock { _ in Self.ask(text, echo: echo, path: path) } }.get()
     }
 
     /// See ``ask(_:echo:)``.

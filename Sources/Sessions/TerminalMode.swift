@@ -1,4 +1,5 @@
 import Glibc
+import Platform
 import Synchronization
 
 /// A mode of a terminal that must not outlive its use, not even when a signal ends the process.
@@ -23,7 +24,7 @@ final class TerminalMode: Sendable {
         change(&mode)
         // A signal that is ignored, or that somebody forwards, doesn't end the process. The handler may stay: with
         // nothing to restore it does what the system would.
-        for signal in Self.fatal where SignalAction.current(signal) == .standard {
+        for signal in Self.fatal where SignalAction.current(signal).isStandard {
             SignalAction(restoreTerminalAndDie).install(for: signal)
         }
         tcsetattr(descriptor, TCSANOW, &mode)
@@ -68,6 +69,6 @@ private final class SavedMode: Sendable {
 
 private let restoreTerminalAndDie: @convention(c) (CInt) -> Void = { signal in
     for saved in savedModes { saved.restore() }
-    Glibc.signal(signal, SIG_DFL)
+    SignalAction.standard.install(for: signal)
     raise(signal)
 }

@@ -1,7 +1,6 @@
 import Core
-import Dispatch
 import Glibc
-import Sessions
+import Platform
 import Synchronization
 
 /// What would be left behind if the process ended now, and how long an orderly end may take.
@@ -80,39 +79,52 @@ final class Outstanding: Sendable {
 /// The first one begins it; a second one leaves it less time, and skips nothing. A signal that was ignored when the program
 /// began, as `nohup` has it, stays ignored.
 final class Interrupts {
-    private let sources: [any DispatchSourceSignal]
-    private let signals: [CInt]
-    private let clock: any DispatchSourceTimer
+    /// How often it is looked whether the time for an orderly end is over.
+    private static let look = Duration.milliseconds(50)
+
+    private let caught: CaughtSignals?
 
     /// - Parameters:
     ///   - outstanding: what an end that takes too long must say.
     ///   - handler: called once, on a thread of its own.
     init(_ outstanding: Outstanding = Outstanding(), _ handler: @escaping @Sendable () -> Void) {
-        let queue = DispatchQueue(label: "interrupts")
-        signals = [SIGINT, SIGTERM, SIGHUP].filter { !SignalAction.isIgnored($0) }
-        let clock = DispatchSource.makeTimerSource(queue: queue)
-        clock.setEventHandler { outstanding.giveUpWhenDue() }
-        clock.schedule(deadline: .distantFuture)
-        clock.resume()
-        self.clock = clock
-        sources = signals.map { number in
-            signal(number, SIG_IGN)
-            let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
-            source.setEventHandler {
-                guard let others = outstanding.interrupt() else { return }
-                clock.schedule(deadline: .now(), repeating: .milliseconds(50))
-                handler()
-                for other in others { other() }
+        // Without a descriptor or a thread a signal does what it does by itself.
+        guard let caught = try? CaughtSignals([SIGINT, SIGTERM, SIGHUP]) else {
+            self.caught = nil
+            return
+        }
+        do {
+            try Thread.start { Self.watch(caught, outstanding, handler) }
+            self.caught = caught
+        } catch {
+            caught.release()
+            self.caught = nil
+        }
+    }
+
+    private static func watch(
+        _ caught: CaughtSignals, _ outstanding: Outstanding, _ handler: @Sendable () -> Void
+    ) {
+        var isEnding = false
+        while true {
+            var ready = pollfd(fd: caught.descriptor, events: Int16(POLLIN), revents: 0)
+            // It can fail for want of memory only, and is asked again.
+            if poll(&ready, 1, isEnding ? look.pollTimeout : -1) < 0 { usleep(10_000) }
+            if ready.revents != 0 {
+                let came = caught.pending()
+                // The end of them: they have their own meaning again.
+                if came.isEmpty { return }
+                for _ in came {
+                    guard let others = outstanding.interrupt() else { continue }
+                    isEnding = true
+                    handler()
+                    for other in others { other() }
+                }
             }
-            source.resume()
-            return source
+            if isEnding { outstanding.giveUpWhenDue() }
         }
     }
 
     /// Gives the signals back their own meaning.
-    func stop() {
-        for source in sources { source.cancel() }
-        clock.cancel()
-        for number in signals { signal(number, SIG_DFL) }
-    }
+    func stop() { caught?.release() }
 }

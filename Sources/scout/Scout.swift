@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import Platform
 import Sessions
 
 /// The whole command line.
@@ -55,7 +56,7 @@ enum InheritedSignals {
     private static let before = [SIGPIPE, SIGXFSZ].map { ($0, SignalAction.current($0)) }
 
     static func ignore() {
-        for (number, _) in before { signal(number, SIG_IGN) }
+        for (number, _) in before { SignalAction.ignored.install(for: number) }
     }
 
     /// As our caller had them: for a program that takes this one's place.
