@@ -41,11 +41,16 @@ public struct RunningAcquisition: Codable, Sendable {
         guard let directory = try? PrivateDirectory(directory(paths)) else { return [] }
         return directory.names().filter { $0.hasSuffix(".lock") }.sorted().compactMap { name in
             let record = "\(name.dropLast(5)).json"
-            // Taken before anything is removed: a holder of an earlier version is not seen by looking.
-            if !directory.isLocked(name), let lock = try? directory.takeLock(name) {
-                defer { close(lock) }
-                directory.remove(record)
-                directory.remove(name)
+            do throws(SystemError) {
+                // Taken before anything is removed: a holder of an earlier version is not seen by looking.
+                if !directory.isLocked(name), let lock = try directory.takeLock(name) {
+                    directory.remove(record)
+                    directory.remove(name)
+                    close(lock)
+                    return nil
+                }
+            } catch {
+                // What is not a plain file of this user's is not a record of ours.
                 return nil
             }
             guard let content = try? directory.read(record) else { return nil }

@@ -41,10 +41,4 @@ extension CommandContext: ContainerOpener {
     ) async throws -> Result {
         try await selection.withContainer(here: localContainer, remark: { output.remark($0) }, body)
     }
-
-    func withRemoteContainer<Result: Sendable>(
-        _ body: @Sendable (RemoteContainer) async throws -> Result
-    ) async throws -> Result {
-        try await selection.withRemoteContainer(remark: { output.remark($0) }, body)
-    }
 }
