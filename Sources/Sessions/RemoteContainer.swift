@@ -1,5 +1,4 @@
 public import Core
-import FoundationEssentials
 import Platform
 public import SSH
 

@@ -94,6 +94,30 @@ import Testing
         }
     }
 
+    /// One from before the door knows no such command; one of the future answers in frames of its own.
+    @Test(arguments: [
+        ("echo \"Error: Unexpected argument '$2'\" >&2; exit 64", "is an older version"),
+        (
+            "echo '{\"schema\":\"scout.answer/2\",\"verb\":\"evidence\",\"report\":{}}'",
+            "is another version: it answers in scout.answer/2"
+        ),
+    ])
+    func aToolkitOfAnotherVersionIsNamed(script: String, words: String) async throws {
+        let lab = try lab
+        let toolkit = lab["SCOUT_LAB_REMOTE"] + "/bin/scout"
+        try #require(rename(toolkit, toolkit + ".real") == 0)
+        defer { #expect(rename(toolkit + ".real", toolkit) == 0) }
+        Workbench.write(Array("#!/bin/sh\n\(script)\n".utf8), to: toolkit, mode: 0o755)
+        let evidence = try await lab.scout("evidence")
+        #expect(evidence.status == 76 && evidence.errors.contains(words), "\(evidence.errors)")
+        #expect(evidence.errors.contains("hint: use the same version of scout on both sides"), "\(evidence.errors)")
+        let doctor = try await lab.scout("doctor", "--topology", "loopback", "--json")
+        let failed = try JSON.decoder().decode(DoctorShape.self, from: Data(doctor.output.utf8)).hops.first {
+            $0.ok == false
+        }
+        #expect(failed?.id == "toolkit", "\(doctor.output)")
+    }
+
     @Test func sourcesThatLookLikeOptionsAreSources() async throws {
         let lab = try lab
         let file = lab["SCOUT_LAB_REMOTE"] + "/evidence/--version"
