@@ -7,30 +7,6 @@ import Testing
 
 /// What keeps a lease what it was: its disk, its clients, its files, its name.
 @Suite struct LeaseTests {
-    private func serve(_ bench: Workbench, _ arguments: String...) async throws -> LeaseReport {
-        let outcome = try await bench.scout.run(["serve", "nbd", "evidence0", "--json"] + arguments)
-        try #require(outcome.status == 0, "\(outcome.errors)\(outcome.output)")
-        return try JSON.decode(LeaseReport.self, from: Data(outcome.output.utf8))
-    }
-
-    private func ports(_ bench: Workbench) async throws -> PortsReport {
-        let outcome = try await bench.scout("ports", "--json")
-        return try JSON.decode(PortsReport.self, from: Data(outcome.output.utf8))
-    }
-
-    private func isAlive(_ pid: Int32) -> Bool {
-        guard let bytes = try? File.read("/proc/\(pid)/stat") else { return false }
-        return !String(decoding: bytes, as: UTF8.self).contains(") Z ")
-    }
-
-    private func eventually(_ what: String, _ condition: () async throws -> Bool) async throws {
-        for _ in 0..<200 {
-            if try await condition() { return }
-            try await Task.sleep(for: .milliseconds(10))
-        }
-        Issue.record("not within 2 s: \(what)")
-    }
-
     private func files(_ bench: Workbench) async throws -> String {
         try await bench.tool("ls")("-A", bench.directory + "/run/ports").output
     }

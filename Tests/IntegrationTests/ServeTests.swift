@@ -7,36 +7,6 @@ import Testing
 
 /// `serve`, `ports` and `release` as their users run them, with stock clients on the exports.
 @Suite struct ServeTests {
-    private func serve(_ bench: Workbench, _ arguments: String...) async throws -> LeaseReport {
-        let outcome = try await bench.scout.run(["serve", "nbd", "evidence0", "--json"] + arguments)
-        try #require(outcome.status == 0, "\(outcome.errors)\(outcome.output)")
-        return try JSON.decode(LeaseReport.self, from: Data(outcome.output.utf8))
-    }
-
-    private func ports(_ bench: Workbench) async throws -> PortsReport {
-        let outcome = try await bench.scout("ports", "--json")
-        return try JSON.decode(PortsReport.self, from: Data(outcome.output.utf8))
-    }
-
-    private func isAlive(_ pid: Int32) -> Bool {
-        // A zombie is dead: only its parent has not asked yet.
-        guard let bytes = try? File.read("/proc/\(pid)/stat") else { return false }
-        return !String(decoding: bytes, as: UTF8.self).contains(") Z ")
-    }
-
-    private func children(of pid: Int32) throws -> [Int32] {
-        let bytes = try File.read("/proc/\(pid)/task/\(pid)/children") ?? []
-        return String(decoding: bytes, as: UTF8.self).split(separator: " ").compactMap { Int32($0) }
-    }
-
-    private func eventually(_ what: String, _ condition: () throws -> Bool) async throws {
-        for _ in 0..<200 {
-            if try condition() { return }
-            try await Task.sleep(for: .milliseconds(10))
-        }
-        Issue.record("not within 2 s: \(what)")
-    }
-
     @Test func stockClientsReadTheExportAndFindItReadOnly() async throws {
         let bytes = (0..<(3 << 20)).map { _ in UInt8.random(in: 0 ... .max) }
         try await Workbench.with(evidence: bytes) { bench in

@@ -50,16 +50,22 @@ import Testing
         try await PortsBench.with { bench in
             let lease = try bench.serve()
             let silent = try dial(bench, lease)
-            try await eventually("a handshake is seen") { try traffic(bench, lease).handshakes == 1 }
+            try await eventually("a handshake is seen", within: .seconds(5)) {
+                try traffic(bench, lease).handshakes == 1
+            }
             #expect(try traffic(bench, lease).clients.isEmpty)
             let talking = try client(bench, lease)
-            try await eventually("a client is seen") { try traffic(bench, lease).clients.count == 1 }
+            try await eventually("a client is seen", within: .seconds(5)) {
+                try traffic(bench, lease).clients.count == 1
+            }
             let seen = try traffic(bench, lease)
             #expect(seen.handshakes == 1 && seen.connections == 2 && seen.refused == 0)
             #expect(seen.clients.first?.address == "127.0.0.1")
             #expect(talking.isReadOnly)
             close(silent)
-            try await eventually("the silent one is gone") { try traffic(bench, lease).handshakes == 0 }
+            try await eventually("the silent one is gone", within: .seconds(5)) {
+                try traffic(bench, lease).handshakes == 0
+            }
             #expect(try traffic(bench, lease).clients.count == 1)
         }
     }
@@ -69,15 +75,17 @@ import Testing
             let lease = try bench.serve()
             var reader: Connection? = try client(bench, lease)
             #expect(try reader?.read(at: 0, count: 65536) == [UInt8](repeating: 7, count: 65536))
-            try await eventually("its bytes are seen") { try traffic(bench, lease).bytesSent > 65536 }
+            try await eventually("its bytes are seen", within: .seconds(5)) {
+                try traffic(bench, lease).bytesSent > 65536
+            }
             let seen = try traffic(bench, lease)
             #expect(seen.bytesSent < 70_000 && (40..<4096).contains(seen.bytesReceived))
             reader = nil
-            try await eventually("it has left") { try traffic(bench, lease).clients.isEmpty }
+            try await eventually("it has left", within: .seconds(5)) { try traffic(bench, lease).clients.isEmpty }
             let afterwards = try traffic(bench, lease)
             #expect(afterwards.bytesSent >= seen.bytesSent && afterwards.bytesReceived >= seen.bytesReceived)
             _ = try client(bench, lease).read(at: 0, count: 512)
-            try await eventually("both are counted") {
+            try await eventually("both are counted", within: .seconds(5)) {
                 try traffic(bench, lease).bytesSent >= afterwards.bytesSent + 512
             }
         }
@@ -87,12 +95,12 @@ import Testing
         try await PortsBench.with { bench in
             let lease = try bench.serve { $0.maxClients = 2 }
             var clients = try (0..<2).map { _ in try client(bench, lease) }
-            try await eventually("two clients") { try traffic(bench, lease).clients.count == 2 }
+            try await eventually("two clients", within: .seconds(5)) { try traffic(bench, lease).clients.count == 2 }
             #expect(throws: NBDError.self) { try client(bench, lease) }
             #expect(try traffic(bench, lease).refused == 1)
             #expect(try clients[0].read(at: 0, count: 512).count == 512)
             clients.removeFirst()
-            try await eventually("there is room") { try traffic(bench, lease).clients.count == 1 }
+            try await eventually("there is room", within: .seconds(5)) { try traffic(bench, lease).clients.count == 1 }
             #expect(try client(bench, lease).sizeBytes == 1 << 20)
         }
     }
@@ -102,7 +110,7 @@ import Testing
             let lease = try bench.serve()
             let silent = try (0..<20).map { _ in try dial(bench, lease) }
             defer { for socket in silent { close(socket) } }
-            try await eventually("the first ones are ended") {
+            try await eventually("the first ones are ended", within: .seconds(5)) {
                 let seen = try traffic(bench, lease)
                 return seen.handshakes == 16 && seen.refused == 4
             }
@@ -121,12 +129,14 @@ import Testing
         try await PortsBench.with { bench in
             let lease = try bench.serve { $0.idleTimeout = .milliseconds(400) }
             var reader: Connection? = try client(bench, lease)
-            try await eventually("a client is seen") { try traffic(bench, lease).clients.count == 1 }
+            try await eventually("a client is seen", within: .seconds(5)) {
+                try traffic(bench, lease).clients.count == 1
+            }
             try await Task.sleep(for: .milliseconds(900))
             #expect(try reader?.read(at: 0, count: 512).count == 512)
             let left = ContinuousClock.now
             reader = nil
-            try await eventually("the gate has left") { !isAlive(lease.pid) }
+            try await eventually("the gate has left", within: .seconds(5)) { !isAlive(lease.pid) }
             #expect(ContinuousClock.now - left > .milliseconds(350))
             #expect(try bench.row(lease.port).state == .free)
             #expect(bench.store.directory.names().isEmpty)
@@ -142,7 +152,7 @@ import Testing
             kill(lease.pid, SIGKILL)
             // Reaped, as nobody else does in this process.
             waitpid(lease.pid, nil, 0)
-            try await eventually("its servers are gone") { !servers.contains(where: isAlive) }
+            try await eventually("its servers are gone", within: .seconds(5)) { !servers.contains(where: isAlive) }
             #expect(try bench.row(lease.port).state == .free)
             #expect(bench.store.directory.names().isEmpty)
         }
@@ -158,13 +168,13 @@ import Testing
             let lease = try bench.serve()
             let socket = try dial(bench, lease)
             defer { close(socket) }
-            try await eventually("a server") { try !children(of: lease.pid).isEmpty }
+            try await eventually("a server", within: .seconds(5)) { try !children(of: lease.pid).isEmpty }
             let servers = try children(of: lease.pid)
             let start = ContinuousClock.now
             #expect(try bench.status.release(.port(lease.port)).released.map(\.port) == [lease.port])
             #expect(ContinuousClock.now - start < .seconds(5))
             waitpid(lease.pid, nil, 0)
-            try await eventually("its servers are gone") { !servers.contains(where: isAlive) }
+            try await eventually("its servers are gone", within: .seconds(5)) { !servers.contains(where: isAlive) }
         }
     }
 

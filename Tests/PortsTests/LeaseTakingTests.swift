@@ -70,7 +70,9 @@ import Testing
                 do { try Lease.take(2000, in: store).giveUp() } catch { failures += 1 }
             }
             lookers.areWanted.store(false, ordering: .relaxed)
-            try await eventually("they have looked for the last time") { lookers.gone.load(ordering: .relaxed) == 3 }
+            try await eventually("they have looked for the last time", within: .seconds(5)) {
+                lookers.gone.load(ordering: .relaxed) == 3
+            }
             #expect(failures == 0)
         }
     }

@@ -32,7 +32,7 @@ import Testing
                 probe.run(until: stop.read)
                 return probe.report
             }
-            try await eventually("it listens") { greeting(bench, 2345) != "" }
+            try await eventually("it listens", within: .seconds(5)) { greeting(bench, 2345) != "" }
             for port: UInt16 in [2000, 2345] {
                 #expect(greeting(bench, port) == ProbeReport.greeting(nonce: "abc", port: port))
             }

@@ -111,37 +111,6 @@ final class Holder {
     }
 }
 
-/// Whether a process runs; a zombie does not.
-func isAlive(_ pid: Int32) -> Bool {
-    guard let bytes = try? File.read("/proc/\(pid)/stat") else { return false }
-    return !String(decoding: bytes, as: UTF8.self).contains(") Z ")
-}
-
-/// The processes that a process has started.
-func children(of pid: Int32) throws -> [Int32] {
-    let bytes = try File.read("/proc/\(pid)/task/\(pid)/children") ?? []
-    return String(decoding: bytes, as: UTF8.self).split(separator: " ").compactMap { Int32($0) }
-}
-
-/// The processes, but this one, that have a file open.
-func holders(of path: String) -> [Int32] {
-    DirectoryListing.names(in: "/proc").compactMap { Int32($0) }.filter { pid in
-        pid != getpid()
-            && DirectoryListing.names(in: "/proc/\(pid)/fd").contains {
-                DirectoryListing.link("/proc/\(pid)/fd/\($0)") == path
-            }
-    }
-}
-
-/// Waits until something has come about, five seconds at the most.
-func eventually(_ what: String, _ condition: () async throws -> Bool) async throws {
-    for _ in 0..<500 {
-        if try await condition() { return }
-        try await Task.sleep(for: .milliseconds(10))
-    }
-    Issue.record("not within 5 s: \(what)")
-}
-
 /// The `ScoutError` that a closure ends in; anything else is recorded as a fault of the test.
 func scoutError(_ body: () throws -> Void) -> ScoutError? {
     do {
