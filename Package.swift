@@ -12,7 +12,6 @@ let strict: [SwiftSetting] = [
 ]
 
 let subprocess: Target.Dependency = .product(name: "Subprocess", package: "swift-subprocess")
-let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
 
@@ -21,7 +20,6 @@ let package = Package(
     products: [.executable(name: "scout", targets: ["scout"])],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2", traits: []),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
@@ -34,11 +32,11 @@ let package = Package(
         .target(name: "CLinux"),
         .target(name: "Platform", dependencies: ["CLinux", system], swiftSettings: strict),
 
-        .target(name: "Core", dependencies: ["Platform", "TOMLKit", log, system], swiftSettings: strict),
+        .target(name: "Core", dependencies: ["Platform", "TOMLKit", system], swiftSettings: strict),
         .target(name: "SSH", dependencies: ["Platform", "CLibSSH", crypto], swiftSettings: strict),
         .target(name: "NBD", dependencies: ["Platform", "CLibNBD"], swiftSettings: strict),
         .target(name: "Sessions", dependencies: ["Core", "Platform", "SSH"], swiftSettings: strict),
-        .target(name: "Ports", dependencies: ["Core", "Platform", "NBD", log], swiftSettings: strict),
+        .target(name: "Ports", dependencies: ["Core", "Platform", "NBD"], swiftSettings: strict),
         .target(name: "Netfilter", dependencies: ["Platform"], swiftSettings: strict),
         .target(name: "Host", dependencies: ["Netfilter", "Core", "Platform"], swiftSettings: strict),
         .target(name: "Imaging", dependencies: ["Core", "Platform", "NBD", crypto], swiftSettings: strict),

@@ -1,7 +1,6 @@
 import Core
 import FoundationEssentials
 import Glibc
-import Logging
 import Platform
 
 /// The process that keeps one leased port: it accepts, checks who may connect, and hands each connection to a server of
@@ -13,8 +12,7 @@ public final class Gate {
     private var lease: LeaseReport
     private let directory: PrivateDirectory
     private let control: CInt
-    private let log: Logger
-    private let file: GateLog
+    private let log: GateLog
     private let clients: GateClients
     private var listener: CInt? = GateSpec.Descriptor.listener
     private var stopping: ContinuousClock.Instant?
@@ -43,13 +41,10 @@ public final class Gate {
         }
         lease = spec.lease
         lease.pid = getpid()
-        var log = Logger(label: "gate.\(spec.lease.port)") { StreamLogHandler.standardError(label: $0) }
-        log.logLevel = .info
-        self.log = log
-        file = try GateLog(
+        log = try GateLog(
             LeaseStore.log(spec.lease.port), in: ScoutError.wrap(PrivateDirectory(spec.logDirectory)))
         clients = GateClients(
-            spec, deathSignal: try ScoutError.wrap(GroupDeathSignal()), log: log, serversLog: file.serversEnd)
+            spec, deathSignal: try ScoutError.wrap(GroupDeathSignal()), log: log)
         directory = try ScoutError.wrap(PrivateDirectory(spec.directory))
         control = try GateControl.listen(at: LeaseStore.control(spec.lease.port), in: directory)
         let description = try JSON.encode(lease)
@@ -64,7 +59,7 @@ public final class Gate {
         let caught = [SIGTERM, SIGCHLD]
         let signals = try ScoutError.wrap(CaughtSignals(caught, evenIfIgnored: Set(caught)))
         for signal in [SIGPIPE, SIGHUP, SIGINT] { SignalAction.ignored.install(for: signal) }
-        log.info("serving \(spec.lease.source) as \(spec.lease.name) on \(spec.lease.bind)")
+        log.note("serving \(spec.lease.source) as \(spec.lease.name) on \(spec.lease.bind)")
         // Who started this gate may be gone; the lease stands all the same.
         Daemon.tellReady(GateSpec.Descriptor.ready)
 
@@ -73,7 +68,7 @@ public final class Gate {
                 pollfd(fd: signals.descriptor, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: control, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: listener ?? -1, events: Int16(POLLIN), revents: 0),
-                pollfd(fd: file.descriptor, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: log.descriptor, events: Int16(POLLIN), revents: 0),
             ]
             if poll(&waiting, nfds_t(waiting.count), timeout) < 0 {
                 // Nothing was looked at. ENOMEM passes, and to leave would end a service that is well.
@@ -84,11 +79,11 @@ public final class Gate {
             if waiting[1].revents != 0 { answer() }
             if waiting[2].revents != 0, let listener { clients.admit(from: listener) }
             clients.look()
-            file.drain()
+            log.drain()
             leaveWhenDue()
         }
-        log.info("released after \(clients.report.connections) connections, \(clients.report.bytesSent) bytes sent")
-        file.finish()
+        log.note("released after \(clients.report.connections) connections, \(clients.report.bytesSent) bytes sent")
+        log.finish()
         LeaseStore.clear(spec.lease.port, in: directory)
         removeLock()
     }
@@ -113,7 +108,7 @@ public final class Gate {
 
     /// Milliseconds until something is due; -1 where nothing is.
     private var timeout: CInt {
-        var due = [clients.due, file.due].compactMap { $0 }
+        var due = [clients.due, log.due].compactMap { $0 }
         if let stopping {
             due.append(ContinuousClock.now < stopping ? stopping : stopping + lastGrace)
         } else if let idle = spec.idleSeconds, clients.isIdle {
@@ -127,7 +122,7 @@ public final class Gate {
             if ContinuousClock.now >= stopping { clients.signal(SIGKILL) }
         } else if let idle = spec.idleSeconds, clients.isIdle, ContinuousClock.now >= clients.idleSince + .seconds(idle)
         {
-            log.info("no client for \(idle) s")
+            log.note("no client for \(idle) s")
             stop()
         }
     }

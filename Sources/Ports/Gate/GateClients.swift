@@ -1,7 +1,6 @@
 import Core
 import FoundationEssentials
 import Glibc
-import Logging
 import Platform
 
 /// The clients of a gate, each with a server of its own.
@@ -25,9 +24,7 @@ final class GateClients {
     private let spec: GateSpec
     private let entrance: GateGuard
     private let deathSignal: GroupDeathSignal
-    private let log: Logger
-    /// Where servers' words go.
-    private let serversLog: CInt
+    private let log: GateLog
     /// What the kernel calls the source.
     private let sourceLink: String
     private var clients: [pid_t: Client] = [:]
@@ -37,12 +34,11 @@ final class GateClients {
     /// When the last client that counted left.
     private(set) var idleSince = ContinuousClock.now
 
-    init(_ spec: GateSpec, deathSignal: GroupDeathSignal, log: Logger, serversLog: CInt) {
+    init(_ spec: GateSpec, deathSignal: GroupDeathSignal, log: GateLog) {
         self.spec = spec
         entrance = GateGuard(allow: spec.lease.allow, maxClients: spec.maxClients)
         self.deathSignal = deathSignal
         self.log = log
-        self.serversLog = serversLog
         sourceLink = DirectoryListing.link("/proc/self/fd/\(GateSpec.Descriptor.source)")
     }
 
@@ -117,12 +113,12 @@ final class GateClients {
         TCPState.noticeDeadPeers(on: connection)
         do throws(ScoutError) {
             let pid = try spec.server.start(
-                on: connection, errors: serversLog, source: GateSpec.Descriptor.source, deathSignal: deathSignal)
+                on: connection, errors: log.serversEnd, source: GateSpec.Descriptor.source, deathSignal: deathSignal)
             clients[pid] = Client(connection: connection, address: peer, since: Date(), came: .now)
             traffic.connections += 1
-            log.info("\(peer) connected")
+            log.note("\(peer) connected")
         } catch {
-            log.error("no server for \(peer): \(error.message)")
+            log.note("no server for \(peer): \(error.message)")
             close(connection)
         }
     }
@@ -130,7 +126,7 @@ final class GateClients {
     private func turnAway(_ peer: IPAddress, _ reason: String) {
         traffic.refused += 1
         // Once per address, or a neighbour could fill the disk with our log.
-        if announced.count < 1000, announced.insert(peer).inserted { log.warning("turned away: \(peer) \(reason)") }
+        if announced.count < 1000, announced.insert(peer).inserted { log.note("turned away: \(peer) \(reason)") }
     }
 
     /// Sees whose handshake is done, and ends those that take too long or are one too many.
@@ -170,7 +166,7 @@ final class GateClients {
             traffic.count(moved)
             close(client.connection)
             clients[pid] = nil
-            log.info("\(client.address) left after \(moved?.bytesAcknowledged ?? 0) bytes")
+            log.note("\(client.address) left after \(moved?.bytesAcknowledged ?? 0) bytes")
             if client.counts, isIdle { idleSince = .now }
         }
     }

@@ -5,7 +5,7 @@ import Platform
 
 /// A gate's log, kept small: bad sectors make a server write a line for each read, and the container's disk is memory.
 ///
-/// The gate's own lines go to stderr, which is the log file. What servers say comes through a pipe, and only so much of it
+/// The gate's own lines are written at once. What servers say comes through a pipe, and only so much of it
 /// is written; lines that were left out are counted, and the log says how many. A file that has grown too long becomes
 /// `PORT.log.1`, and the one before that goes.
 final class GateLog {
@@ -105,9 +105,12 @@ final class GateLog {
     }
 
     private func confess() {
-        write(Array("\(Date().formatted(.iso8601)) \(leftOut) lines of the servers were left out".utf8))
+        note("\(leftOut) lines of the servers were left out")
         leftOut = 0
     }
+
+    /// Writes a line of the gate's own, with the time.
+    func note(_ text: String) { write(Array("\(Date().formatted(.iso8601)) \(text)".utf8)) }
 
     /// A log that can't be written (disk full) keeps no service from its work.
     private func write(_ line: [UInt8]) {

@@ -40,7 +40,7 @@ public struct LeaseStore: Sendable {
     /// Locks a port for this process; `nil` where another process holds it.
     func takeLock(_ port: UInt16) throws(ScoutError) -> CInt? {
         // Who sweeps locks a port for a moment, so the two take turns. One that is stopped must keep nobody out for ever.
-        let turn = takeTurn(within: .seconds(2))
+        let turn = takeTurn(within: .seconds(1))
         defer { if let turn { close(turn) } }
         return try ScoutError.wrap(directory.takeLock(Self.lock(port)))
     }
