@@ -129,17 +129,13 @@ private struct AgentLoop {
         guard let listener = socket?.descriptor else { return }
         // So many at a turn: who knocks without end must not keep the others from their answers.
         for _ in 0..<32 {
-            let connection = accept(listener, nil, nil)
-            guard connection >= 0 else {
-                if errno == EINTR || errno == ECONNABORTED { continue }
+            let next: CInt?
+            do throws(SystemError) { next = try ListeningSocket.accept(listener, isNonblocking: true) } catch {
                 // Out of descriptors or memory: the queue stays readable, so look away for a moment.
-                if errno != EAGAIN { pausedUntil = .now + limits.pause }
+                pausedUntil = .now + limits.pause
                 return
             }
-            guard fcntl(connection, F_SETFD, FD_CLOEXEC) == 0, fcntl(connection, F_SETFL, O_NONBLOCK) == 0 else {
-                close(connection)
-                continue
-            }
+            guard let connection = next else { return }
             var client = AgentConnection(connection, limits)
             if clients.count < HostAgent.maxClients {
                 clients.append(client)

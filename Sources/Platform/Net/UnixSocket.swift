@@ -60,15 +60,7 @@ public enum UnixSocket {
     ///   up on without a word.
     /// - Throws: `SystemError` (`noDescriptor`, or `io`): the caller stays in the queue, so look away for a moment.
     public static func accept(_ listener: CInt, isNonblocking: Bool = false) throws(SystemError) -> CInt? {
-        let flags = SOCK_CLOEXEC.rawValue | (isNonblocking ? SOCK_NONBLOCK.rawValue : 0)
-        let connection = clinux_accept4(listener, CInt(flags))
-        guard connection >= 0 else {
-            switch errno {
-            case EINTR, EAGAIN, ECONNABORTED: return nil
-            case EMFILE, ENFILE, ENOMEM, ENOBUFS: throw SystemError(.noDescriptor, "accept", code: errno)
-            default: throw SystemError("accept", code: errno)
-            }
-        }
+        guard let connection = try ListeningSocket.accept(listener, isNonblocking: isNonblocking) else { return nil }
         guard let peer = peer(of: connection), isTrusted(peer) else {
             close(connection)
             return nil

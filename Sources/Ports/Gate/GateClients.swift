@@ -80,18 +80,13 @@ final class GateClients {
 
     /// Takes the next connection, if it may be taken.
     func admit(from listener: CInt) {
-        var storage = sockaddr_storage()
-        var size = socklen_t(MemoryLayout<sockaddr_storage>.size)
-        let connection = withUnsafeMutablePointer(to: &storage) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { accept(listener, $0, &size) }
-        }
-        guard connection >= 0 else {
-            // Out of descriptors or memory: the connection stays in the queue, so wait rather than spin.
-            if errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM { usleep(100_000) }
+        let next: CInt?
+        do throws(SystemError) { next = try ListeningSocket.accept(listener) } catch {
+            // The connection stays in the queue, so wait rather than spin.
+            usleep(100_000)
             return
         }
-        // Can't fail on a descriptor that is open.
-        _ = fcntl(connection, F_SETFD, FD_CLOEXEC)
+        guard let connection = next else { return }
         look()
         guard let peer = Self.address(connection, getpeername) else {
             close(connection)

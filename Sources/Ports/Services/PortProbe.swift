@@ -98,8 +98,8 @@ public final class PortProbe {
     }
 
     private func greet(_ listener: PortListener) {
-        let caller = accept(listener.descriptor, nil, nil)
-        guard caller >= 0 else { return }
+        // Who can't be taken for want of a descriptor hears nothing, as if nobody had come.
+        guard let caller = try? ListeningSocket.accept(listener.descriptor) else { return }
         defer { close(caller) }
         // A few bytes always fit into a fresh connection's buffer.
         _ = Array(ProbeReport.greeting(nonce: nonce, port: listener.port).utf8).withUnsafeBytes {
