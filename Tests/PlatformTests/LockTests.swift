@@ -1,5 +1,6 @@
 import Glibc
 import Platform
+import Synchronization
 import Testing
 
 @Suite(.timeLimit(.minutes(1))) struct LockTests {
@@ -93,6 +94,41 @@ import Testing
             #expect(second != nil)
             if let second { close(second) }
         }
+    }
+
+    /// Who waits for the file that was removed meanwhile holds nothing.
+    @Test func manyWhoRemoveItAreNeverTwo() async throws {
+        final class Holders: Sendable {
+            let now = Atomic(0)
+            let most = Atomic(0)
+        }
+        let path = "/tmp/scout-platform-\(UInt64.random(in: 0 ... .max))"
+        mkdir(path, 0o700)
+        defer {
+            unlink(path + "/x")
+            rmdir(path)
+        }
+        let directory = try PrivateDirectory(path)
+        let holders = Holders()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for _ in 0..<4 {
+                group.addTask {
+                    try await Thread.run {
+                        for _ in 0..<2000 {
+                            guard let lock = try directory.takeLock("x") else { continue }
+                            let count = holders.now.add(1, ordering: .sequentiallyConsistent).newValue
+                            if count > 1 { holders.most.store(count, ordering: .relaxed) }
+                            holders.now.subtract(1, ordering: .sequentiallyConsistent)
+                            // From here on it holds nothing.
+                            directory.remove("x")
+                            close(lock)
+                        }
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+        #expect(holders.most.load(ordering: .relaxed) == 0)
     }
 
     @Test func aDirectoryIsWaitedForUntilTheDeadline() throws {
