@@ -114,6 +114,36 @@ import Testing
         }
     }
 
+    /// Cancelled while any event is told: it ends as interrupted with nothing but the partial image, or it was done already.
+    @Test(arguments: 1...14 as ClosedRange<UInt64>)
+    func cancellingAtAnyEventLeavesAPartialImageOrAWholeOne(seed: UInt64) async throws {
+        var random = Seeded(state: seed)
+        let export = try await EvidenceExport(size: 9_000_000, seed: seed)
+        let digest = try coreutils(.sha256, export.source)
+        let cancellation = try Cancellation()
+        let listener = Listener()
+        let moment = Int.random(in: 1...14, using: &random)
+        let acquisition = export.acquisition { [.sha256: digest] }
+        var error: ScoutError?
+        do {
+            _ = try await acquisition.run(cancellation: cancellation) { event in
+                listener.note(event)
+                if listener.events.count == moment { cancellation.cancel() }
+            }
+        } catch let caught as ScoutError {
+            error = caught
+        }
+        let names = listener.names
+        if let error {
+            #expect(error.code == .interrupted && names.last == "ended interrupted" && !names.contains("named"))
+            #expect(export.remains == (names.contains("connected") ? ["image.dd.partial"] : []), "\(names)")
+        } else {
+            #expect(names.suffix(2) == ["named", "ended well"])
+            #expect(export.remains == ["image.dd", "image.dd.scout.json", "image.dd.txt"])
+        }
+        #expect(names.filter { $0.hasPrefix("ended") }.count == 1)
+    }
+
     /// The manifest's times are the events' own.
     @Test func theTimelineIsTheEvents() async throws {
         let export = try await EvidenceExport(size: 100_000)

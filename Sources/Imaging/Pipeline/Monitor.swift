@@ -14,6 +14,7 @@ final class Monitor<State>: @unchecked Sendable {
         self.state = state
         mutex.initialize(to: pthread_mutex_t())
         condition.initialize(to: pthread_cond_t())
+        // With the standard attributes these have nothing to fail of, nor have the calls below on what they made.
         pthread_mutex_init(mutex, nil)
         pthread_cond_init(condition, nil)
     }

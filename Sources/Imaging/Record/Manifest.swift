@@ -124,6 +124,7 @@ public struct Manifest: Codable, Hashable, Sendable {
         /// Describes this program on this machine.
         static func current(version: String, command: String) -> Tool {
             var names = utsname()
+            // It fails for a bad address only.
             uname(&names)
             func text<T>(_ field: T) -> String {
                 withUnsafeBytes(of: field) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
