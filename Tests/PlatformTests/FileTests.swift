@@ -15,18 +15,20 @@ import Testing
     @Test func aFileThatCannotBeWrittenWholeLeavesTheOldOneAndNothingElse() async {
         await #expect(processExitsWith: .exitCode(7)) {
             SignalAction.ignored.install(for: SIGXFSZ)
-            try Scratch.with { directory in
+            let isKept = try Scratch.with { directory -> Bool in
                 try File.replace(directory + "/x", with: Array("old".utf8))
                 var limit = rlimit(rlim_cur: 4096, rlim_max: 4096)
                 setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit)
                 do throws(SystemError) {
                     try File.replace(directory + "/x", with: [UInt8](repeating: 1, count: 8192))
+                    return false
                 } catch {
-                    guard error.errno == .fileTooLarge else { return }
+                    guard error.errno == .fileTooLarge else { return false }
                     let kept = try File.read(directory + "/x")
-                    if kept == Array("old".utf8), DirectoryListing.names(in: directory) == ["x"] { exit(7) }
+                    return kept == Array("old".utf8) && DirectoryListing.names(in: directory) == ["x"]
                 }
             }
+            exit(isKept ? 7 : 1)
         }
     }
 
