@@ -141,3 +141,19 @@ public struct ContainerAcquisition: Sendable {
         path.split(separator: "/").last.map(String.init) ?? path
     }
 }
+
+extension Acquisition {
+    /// An image of what a server exports that a URI names, of which no container tells anything.
+    ///
+    /// - Parameters:
+    ///   - server: `nbd://…` or `nbds://…`.
+    ///   - files: the image's, made and held.
+    ///   - options: what can be chosen; nothing hashes at such a source.
+    public init(server uri: String, files: ImageFiles, options: ContainerAcquisition.Options) {
+        let source = SourceDescription(
+            name: uri, path: uri, sizeBytes: nil, readOnly: nil, target: nil, address: nil, uri: uri, tls: "",
+            model: nil,
+            serial: nil)
+        self.init(uri: uri, source: source, files: files, hashes: options.hashes, options: options.acquisition)
+    }
+}

@@ -65,8 +65,26 @@ struct AcquireCommand: AsyncParsableCommand {
         options.acquisition.version = Version.text
         options.acquisition.command = CommandLine.arguments.joined(separator: " ")
         options.acquisition.case = record.record
-        let result = try await context.acquire(
-            source, files, options, cancellation: cancellation, outstanding: outstanding, events: events)
+        let (source, settings) = (source, options)
+        let result = try await outstanding.running {
+            guard !source.contains("://") else {
+                return try await Acquisition(server: source, files: files, options: settings)
+                    .run(cancellation: cancellation, events: events)
+            }
+            return try await context.withContainer { container in
+                try await ContainerAcquisition(
+                    container: container, host: context.exportHost, target: context.targetName,
+                    keyDirectory: context.paths.runtimeDirectory + "/keys"
+                ).run(
+                    source: source, files: files, options: settings, cancellation: cancellation, events: events,
+                    // Of a port that stays open everybody has to know, also who wants no remarks.
+                    warning: { context.output.console.talk("scout: \($0)") },
+                    leftover: { left in
+                        outstanding.note(left?.text)
+                        if let left { outstanding.atEnd { unlink(left.keyFile) } }
+                    })
+            }
+        }
         meter.finish()
         try context.output.result(json: result.manifest.json()) { _ in ManifestText.acquired(result) }
         try context.output.conclude(result.manifest)

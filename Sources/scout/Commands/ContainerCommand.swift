@@ -18,7 +18,7 @@ struct ContainerCommand: ParsableCommand {
             let status = await RequestServer(version: Version.text).run {
                 try CommandContext(global).localContainer
             } begin: { request in
-                if request.onlyReads { ReaderWatch.start() }
+                if request.onlyReads { ReaderWatch.start { Console.current.complain($0) } }
             }
             throw ExitCode(status)
         }

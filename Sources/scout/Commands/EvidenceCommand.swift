@@ -10,7 +10,7 @@ struct EvidenceCommand: AsyncParsableCommand {
 
     func run() async throws {
         let context = try CommandContext(global)
-        if case .local = context.location { ReaderWatch.start() }
+        if case .local = context.location { ReaderWatch.start { Console.current.complain($0) } }
         let report = try await context.withContainer { try await $0.evidence() }
         CompletionCandidates.remember(report, context.selection)
         try context.output.result(report) { report.page(style: $0) }

@@ -22,7 +22,7 @@ struct HashCommand: AsyncParsableCommand {
 
     func run() async throws {
         let context = try CommandContext(global)
-        if case .local = context.location { ReaderWatch.start() }
+        if case .local = context.location { ReaderWatch.start { Console.current.complain($0) } }
         if let keepAlive { try KeepAlive.start(every: keepAlive.value, on: context.output.console) }
         let report = try await context.withContainer { try await $0.hash(source, algorithms: hash.algorithms) }
         try context.output.result(report) { _ in report.page }

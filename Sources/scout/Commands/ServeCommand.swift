@@ -75,8 +75,18 @@ struct ServeCommand: ParsableCommand {
             let context = try CommandContext(global)
             var request = request
             request.presharedKey = try pskFile.map(Self.key)
-            try await context.serve(.nbd(request), stays: foreground) { lease in
-                try context.output.result(lease) { _ in lease.page }
+            let outstanding = Outstanding()
+            let interrupts = Interrupts(outstanding) {}
+            defer { interrupts.stop() }
+            let service = ServiceRun(.nbd(request), stays: foreground, outstanding: outstanding)
+            try await outstanding.running {
+                try await context.withContainer { container in
+                    try await service.run(in: container) { lease in
+                        try context.output.result(lease) { _ in lease.page }
+                    } staying: {
+                        context.output.remark("serving until Ctrl-C")
+                    }
+                }
             }
         }
 

@@ -3,8 +3,20 @@ import Core
 import FoundationEssentials
 import Glibc
 
+extension Interrupts {
+    /// As the command line wants it: what stays is said where every error is.
+    ///
+    /// - Parameters:
+    ///   - outstanding: what an end that takes too long must say.
+    ///   - handler: called once, on a thread of its own.
+    convenience init(_ outstanding: Outstanding = Outstanding(), _ handler: @escaping @Sendable () -> Void) {
+        let failure = Failure(Array(CommandLine.arguments.dropFirst()))
+        self.init(outstanding, end: { failure.exit(with: $0) }, handler)
+    }
+}
+
 /// The end of a command that did not do what it was asked for.
-struct Failure {
+struct Failure: Sendable {
     /// Where it is said.
     let console: Console
     /// Whether the command line asked for JSON.
