@@ -33,7 +33,7 @@ let package = Package(
         .target(name: "Platform", dependencies: ["CLinux", system], swiftSettings: strict),
 
         .target(name: "Core", dependencies: ["Platform", "TOMLKit", system], swiftSettings: strict),
-        .target(name: "SSH", dependencies: ["Platform", "CLibSSH", crypto], swiftSettings: strict),
+        .target(name: "SSH", dependencies: ["Platform", "CLibSSH", crypto, system], swiftSettings: strict),
         .target(name: "NBD", dependencies: ["Platform", "CLibNBD"], swiftSettings: strict),
         .target(name: "Sessions", dependencies: ["Core", "Platform", "SSH"], swiftSettings: strict),
         .target(name: "Ports", dependencies: ["Core", "Platform", "NBD"], swiftSettings: strict),

@@ -3,9 +3,6 @@
 #include <libssh/server.h>
 #include <libssh/sftp.h>
 #include <stdbool.h>
-/* Not in Swift's Glibc module. */
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
 
 #if defined(__aarch64__)
 #include <asm/hwcap.h>

@@ -15,6 +15,7 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
@@ -35,6 +36,23 @@ int clinux_dup3(int from, int to, int flags) { return dup3(from, to, flags); }
 int clinux_accept4(int listener, int flags) { return accept4(listener, NULL, NULL, flags); }
 
 int clinux_eventfd(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
+
+int clinux_epoll(void) { return epoll_create1(EPOLL_CLOEXEC); }
+
+int clinux_epoll_watch(int set, int descriptor, int isNew, int isForWriting, uint64_t mark) {
+    struct epoll_event event = {.events = EPOLLONESHOT | (isForWriting ? EPOLLOUT : EPOLLIN), .data.u64 = mark};
+    return epoll_ctl(set, isNew ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, descriptor, &event);
+}
+
+int clinux_epoll_forget(int set, int descriptor) { return epoll_ctl(set, EPOLL_CTL_DEL, descriptor, NULL); }
+
+int clinux_epoll_ready(int set, uint64_t *marks, int most) {
+    enum { room = 64 };
+    struct epoll_event ready[room];
+    int count = epoll_wait(set, ready, most < room ? most : room, 0);
+    for (int index = 0; index < count; index++) marks[index] = ready[index].data.u64;
+    return count;
+}
 
 const int clinux_o_path = O_PATH;
 const int clinux_o_direct = O_DIRECT;

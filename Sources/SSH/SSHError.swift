@@ -1,4 +1,6 @@
 import Glibc
+import Platform
+import SystemPackage
 
 /// What went wrong in an SSH session, with the operation and libssh's own message.
 public struct SSHError: Error, Hashable, Sendable {
@@ -52,6 +54,11 @@ public struct SSHError: Error, Hashable, Sendable {
     /// A failure of a C function, read from `errno` at once.
     static func local(_ operation: String, errno code: Int32 = errno) -> SSHError {
         SSHError(.local, operation, code: code, String(cString: strerror(code)))
+    }
+
+    /// A failure of Platform's.
+    static func local(_ error: SystemError) -> SSHError {
+        SSHError(.local, "system", code: error.errno?.rawValue ?? 0, error.message)
     }
 
     static func deadline(_ operation: String, _ deadline: Duration) -> SSHError {

@@ -1,3 +1,4 @@
+import CLibSSH
 import Glibc
 import Testing
 
@@ -180,6 +181,18 @@ import Testing
         }
         #expect(error?.kind == .disconnected, "\(error?.description ?? "no error")")
         #expect(error?.message.contains("saying \"Come: back later\"") == true, "\(error?.message ?? "")")
+    }
+
+    @Test func aFailureOfNoKnownKindKeepsTheCodeAndTheWordsOfLibssh() async throws {
+        try await OpenSSHServer.with { server in
+            let error = await failure {
+                try await Session.connect(
+                    socket: server.dial(), host: server.address, port: server.port, user: "",
+                    knownHosts: KnownHosts(own: server.knownHosts, others: []), deadline: .seconds(10))
+            }
+            #expect(error?.kind == .other && error?.code == CInt(SSH_FATAL.rawValue))
+            #expect(error?.message.contains("ssh_options_set") == true, "\(error?.message ?? "no error")")
+        }
     }
 
     private func connect(_ socket: CInt, _ host: String, _ port: UInt16) async throws -> Session {

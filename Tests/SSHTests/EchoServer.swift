@@ -1,3 +1,4 @@
+import CLibSSH
 import Glibc
 
 /// A listener whose connections get back what they send, and then the end of file.

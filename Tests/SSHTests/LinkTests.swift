@@ -32,6 +32,24 @@ import Testing
         }
     }
 
+    @Test(arguments: [SIGKILL, SIGSTOP])
+    func everyKindOfWaiterLearnsThatTheServerIsGone(signal: CInt) async throws {
+        try await OpenSSHServer.with { server in
+            let session = try await server.login(liveness: impatient)
+            let channel = try await session.start("exec sleep 60")
+            let listener = try await session.listenTCP(on: "127.0.0.1", port: 0)
+            let input = TestPipe()
+            let waiters = [
+                Task { _ = try await channel.read() }, Task { _ = try await listener.accept() },
+                Task { _ = try await session.exec("cat", stdin: input.reading, stdout: 2, stderr: 2) },
+            ]
+            try await Task.sleep(for: .milliseconds(500))
+            for pid in server.connectionProcesses { kill(pid, signal) }
+            for waiter in waiters { #expect(await failure { try await waiter.value }?.kind == .linkLost) }
+            #expect(await failure { try await channel.write([0]) }?.kind == .linkLost)
+        }
+    }
+
     @Test func keepAlivesHoldAQuietLink() async throws {
         try await OpenSSHServer.with { server in
             let session = try await server.login(liveness: impatient)

@@ -20,6 +20,14 @@ int clinux_dup3(int from, int to, int flags);
 /// A counter to wait for with poll(2), which never blocks.
 int clinux_eventfd(void);
 
+/// A set of descriptors to wait for with poll(2) (epoll(7)).
+int clinux_epoll(void);
+/// Has the set tell once that a descriptor is ready for reading or writing (`EPOLLONESHOT`).
+int clinux_epoll_watch(int set, int descriptor, int isNew, int isForWriting, uint64_t mark);
+int clinux_epoll_forget(int set, int descriptor);
+/// The marks of descriptors that are ready, at most 64, without waiting; returns how many.
+int clinux_epoll_ready(int set, uint64_t *marks, int most);
+
 // open(2), lseek(2), fcntl(2), poll(2)
 
 extern const int clinux_o_path;

@@ -120,7 +120,7 @@ public struct ForwardListener: Sendable {
     /// The port there.
     public let port: UInt16
 
-    /// Waits for the next connection. Up to ``ForwardAcceptor/capacity`` wait here; the server is refused more.
+    /// Waits for the next connection. Up to 64 wait here; the server is refused more.
     ///
     /// - Throws: `SSHError`: `closed` after ``close(deadline:)``; `linkLost`; `CancellationError`.
     ///

@@ -1,5 +1,5 @@
-import CLibSSH
 import Glibc
+import Platform
 
 /// A descriptor of the caller's, read or written without ever blocking the session's thread.
 ///
@@ -37,7 +37,7 @@ final class NonblockingDescriptor {
         isOurs = own >= 0
         if isKnown, format == S_IFIFO, direction == .writing {
             // Fewer turns of the event loop for each megabyte; where the system allows no more, it stays as it is.
-            _ = fcntl(descriptor, Self.setPipeSize, Self.pipeSize)
+            PipeEnds.enlarge(descriptor, to: Self.pipeSize)
         }
         self.descriptor = isOurs ? own : descriptor
         if isKnown, format == S_IFSOCK {
@@ -51,13 +51,14 @@ final class NonblockingDescriptor {
         if isOurs { close(descriptor) }
     }
 
-    /// `F_SETPIPE_SZ`, a macro that Swift does not import.
-    private static let setPipeSize: CInt = 1031
     /// What an ordinary user may ask for: the default of `/proc/sys/fs/pipe-max-size`.
     private static let pipeSize: CInt = 1 << 20
 
-    /// `/dev/ptmx`: major 5, minor 2.
-    private static var terminalMultiplexer: dev_t { 5 << 8 | 2 }
+    /// `/dev/ptmx`; `nil` where there is none.
+    private static let terminalMultiplexer: dev_t? = {
+        var status = stat()
+        return stat("/dev/ptmx", &status) == 0 ? status.st_rdev : nil
+    }()
 
     /// What a transfer came to.
     enum Result: Equatable {

@@ -100,7 +100,7 @@ final class Connection {
         let text =
             said.isEmpty
             ? (isOver && hasBegun ? "the connection is over" : "libssh failed") + ", and no reason is given" : said
-        guard isOver else {
+        guard isOver, hasBegun else {
             return SSHError(code == CInt(SSH_REQUEST_DENIED.rawValue) ? .denied : .other, operation, code: code, text)
         }
         let kind: SSHError.Kind

@@ -1,5 +1,6 @@
 import CLibSSH
 import Glibc
+import Platform
 
 /// What came of reading a private key's file; whoever gets the key frees it.
 enum PrivateKey {
@@ -33,26 +34,19 @@ extension Session {
 
     /// Connects to a Unix stream socket, for blocking use: `connect`.
     func connectUnix(_ path: String) throws(SSHError) -> CInt {
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        let capacity = MemoryLayout.size(ofValue: address.sun_path)
-        guard path.utf8.count < capacity else { throw .local("connecting to \(path)", errno: ENAMETOOLONG) }
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+        let descriptor: CInt
         // Without blocking, so that a listener that accepts nobody is an error at once.
-        let kind = CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
-        let descriptor = Glibc.socket(AF_UNIX, kind, 0)
-        guard descriptor >= 0 else { throw .local("connecting to \(path)") }
-        let status = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
-            }
-        }
-        guard status == 0, fcntl(descriptor, F_SETFL, 0) == 0 else {
-            let failure = SSHError.local("connecting to \(path)")
+        do { descriptor = try UnixSocket.make(isNonblocking: true) } catch { throw .local(error) }
+        do throws(SystemError) {
+            let status = try UnixAddress.withSocketAddress(path) { Glibc.connect(descriptor, $0, $1) }
+            if status == 0, fcntl(descriptor, F_SETFL, 0) == 0 { return descriptor }
+        } catch {
             Glibc.close(descriptor)
-            throw failure
+            throw .local(error)
         }
-        return descriptor
+        let failure = SSHError.local("connecting to \(path)")
+        Glibc.close(descriptor)
+        throw failure
     }
 }
 

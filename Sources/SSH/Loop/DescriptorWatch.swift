@@ -1,29 +1,25 @@
-import CLibSSH
 import Glibc
+import Platform
 
 /// The descriptors that the pumps of all channels wait for, in one set of the kernel's (epoll(7)).
 ///
 /// The thread polls the set as one descriptor, so that a turn costs the same however many stand idle in it.
 final class DescriptorWatch {
-    /// What to poll: readable when a descriptor of the set is ready.
-    let descriptor: CInt
+    fileprivate let members: DescriptorSet
     private var interests: [UInt64: DescriptorInterest] = [:]
     private var lastIdentifier: UInt64 = 0
 
-    /// - Throws: `SSHError` (`local`) where the process has no descriptor left: `epoll_create1`.
-    init() throws(SSHError) {
-        descriptor = epoll_create1(CInt(EPOLL_CLOEXEC))
-        guard descriptor >= 0 else { throw .local("epoll_create1") }
-    }
+    /// What to poll: readable when a descriptor of the set is ready.
+    var descriptor: CInt { members.descriptor }
 
-    deinit { close(descriptor) }
+    /// - Throws: `SSHError` (`local`) where the process has no descriptor left.
+    init() throws(SSHError) {
+        do { members = try DescriptorSet() } catch { throw .local(error) }
+    }
 
     /// Notes news for everyone whose descriptor is ready.
     func dispatch() {
-        var ready = [epoll_event](repeating: epoll_event(), count: 64)
-        let count = epoll_wait(descriptor, &ready, CInt(ready.count), 0)
-        // Where more are ready the set stays readable for the next turn; an error leaves it so, too.
-        for event in ready.prefix(max(Int(count), 0)) { interests[event.data.u64]?.fire() }
+        for mark in members.takeReady() { interests[mark]?.fire() }
     }
 
     fileprivate func add(_ interest: DescriptorInterest) -> UInt64 {
@@ -41,7 +37,7 @@ final class DescriptorWatch {
 final class DescriptorInterest {
     private let watch: DescriptorWatch
     private let source: NonblockingDescriptor
-    private let events: UInt32
+    private let readiness: DescriptorSet.Readiness
     private let list: WaitList
     private var identifier: UInt64 = 0
     /// The number in the set: one of our own, as the set knows each number once, and others may watch the caller's.
@@ -60,10 +56,10 @@ final class DescriptorInterest {
         self.source = source
         self.watch = watch
         self.list = list
-        events = (direction == .reading ? EPOLLIN : EPOLLOUT).rawValue | EPOLLONESHOT.rawValue
+        readiness = direction == .reading ? .reading : .writing
     }
 
-    /// Asks to be told once; nothing new where that is so already: `epoll_ctl`.
+    /// Asks to be told once; nothing new where that is so already.
     ///
     /// - Throws: `SSHError` (`local`) where there is no descriptor or memory left.
     func arm() throws(SSHError) {
@@ -78,18 +74,17 @@ final class DescriptorInterest {
             }
             identifier = watch.add(self)
         }
-        var event = epoll_event()
-        event.events = events
-        event.data.u64 = identifier
-        if epoll_ctl(watch.descriptor, isNew ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, descriptor, &event) == 0 {
-            isArmed = true
-            return
+        do {
+            isArmed = try watch.members.watch(descriptor, for: readiness, mark: identifier, isNew: isNew)
+        } catch {
+            stop()
+            throw .local(error)
         }
-        let code = errno
-        stop()
         // What can't be waited for, such as a file, is always ready.
-        guard code == EPERM else { throw .local("watching a descriptor", errno: code) }
-        list.note()
+        if !isArmed {
+            stop()
+            list.note()
+        }
     }
 
     fileprivate func fire() {
@@ -101,9 +96,7 @@ final class DescriptorInterest {
     func stop() {
         guard descriptor >= 0 else { return }
         watch.remove(identifier)
-        var event = epoll_event()
-        // Fails only where it is not in the set.
-        _ = epoll_ctl(watch.descriptor, EPOLL_CTL_DEL, descriptor, &event)
+        watch.members.forget(descriptor)
         if !source.isOurs { close(descriptor) }
         descriptor = -1
         isArmed = false

@@ -1,5 +1,5 @@
 import CLibSSH
-import Glibc
+import Platform
 
 /// Time in which this side was awake, lap by lap.
 ///
@@ -50,36 +50,6 @@ struct KeepaliveState {
     }
 }
 
-/// What the kernel knows of our bytes on their way to the peer's (tcp(7), ioctl `SIOCOUTQ`).
-private struct SendQueue {
-    /// The peer's kernel has not acknowledged everything.
-    let isFilled: Bool
-    /// It has not answered the last attempt either, be it a repetition or a probe of its closed window.
-    let isUnanswered: Bool
-
-    init(_ socket: CInt) {
-        var count: CInt = 0
-        isFilled = ioctl(socket, UInt(TIOCOUTQ), &count) == 0 && count > 0
-        var info = [UInt8](repeating: 0, count: 64)
-        var size = socklen_t(info.count)
-        guard getsockopt(socket, CInt(IPPROTO_TCP), TCP_INFO, &info, &size) == 0, size >= 60 else {
-            isUnanswered = false
-            return
-        }
-        // `struct tcp_info`: the third byte counts repetitions, the fourth probes of a closed window. Any answer sets the
-        // probes to zero; the repetitions only one that takes something, and a peer without room takes nothing. So it
-        // is asked whether an answer has come since the last one: milliseconds ago, `tcpi_last_data_sent` and
-        // `tcpi_last_ack_recv`.
-        let (lastSent, lastAnswer) = info.withUnsafeBytes {
-            (
-                $0.loadUnaligned(fromByteOffset: 44, as: UInt32.self),
-                $0.loadUnaligned(fromByteOffset: 56, as: UInt32.self)
-            )
-        }
-        isUnanswered = info[3] > 0 || info[2] > 0 && lastAnswer > lastSent
-    }
-}
-
 extension EventLoop {
     /// In how much more silence the next probe is due.
     func nextProbe() -> Duration? {
@@ -90,11 +60,11 @@ extension EventLoop {
     /// Called only when the connection has just been found silent: a thread that was held up may not blame the peer.
     func judgeSilence() {
         guard let handle = connection.handle, nextProbe() == .zero else { return }
-        let queue = SendQueue(connection.socket)
-        if queue.isFilled || connection.isSending {
+        let queue = TCPState(connection.socket)
+        if connection.isSending || queue.map({ $0.unacknowledgedBytes > 0 }) == true {
             // What we have sent is not there yet, so nobody can answer it. While the peer's kernel says that it has no
             // room the link is there; when it says nothing either, the link is lost.
-            guard queue.isUnanswered else { return keepalive.restart() }
+            guard queue?.isUnanswered == true else { return keepalive.restart() }
             if keepalive.listened >= liveness.giveUp { return loseLink() }
             keepalive.nextProbe = keepalive.listened + liveness.probeInterval
             return

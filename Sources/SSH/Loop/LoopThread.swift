@@ -1,5 +1,5 @@
-import CLibSSH
 import Glibc
+import Platform
 import Synchronization
 
 /// The one thread that a session belongs to: it runs the actor's jobs and waits for its descriptors.
@@ -40,8 +40,8 @@ final class LoopThread: SerialExecutor, TaskExecutor {
     private let state = Mutex(State())
     /// The `pthread_t`; 0 before the thread runs.
     private let identity = Atomic<pthread_t>(0)
-    /// An eventfd that interrupts `poll` when a job comes from another thread.
-    private let wakeup: CInt
+    /// Interrupts `poll` when a job comes from another thread.
+    private let wakeup: WakeEvent
 
     /// Starts the thread, which lives until ``stop()``.
     ///
@@ -49,19 +49,13 @@ final class LoopThread: SerialExecutor, TaskExecutor {
     ///
     /// The C functions are `eventfd` and `pthread_create`.
     init() throws(SSHError) {
-        wakeup = eventfd(0, CInt(EFD_CLOEXEC | EFD_NONBLOCK))
-        guard wakeup >= 0 else { throw .local("eventfd") }
-        let owner = Unmanaged.passRetained(self)
-        var thread = pthread_t()
-        let code = pthread_create(&thread, nil, loopThreadMain, owner.toOpaque())
-        guard code == 0 else {
-            owner.release()
-            throw .local("pthread_create", errno: code)
+        do {
+            wakeup = try WakeEvent()
+            try Thread.start { [self] in run() }
+        } catch {
+            throw .local(error)
         }
-        pthread_detach(thread)
     }
-
-    deinit { close(wakeup) }
 
     /// Lets the session watch descriptors from now on.
     func attach(_ hooks: Hooks) {
@@ -103,11 +97,9 @@ final class LoopThread: SerialExecutor, TaskExecutor {
         pthread_equal(identity.load(ordering: .acquiring), pthread_self()) != 0
     }
 
-    private func wake() {
-        eventfd_write(wakeup, 1)
-    }
+    private func wake() { wakeup.signal() }
 
-    fileprivate func run() {
+    private func run() {
         identity.store(pthread_self(), ordering: .releasing)
         while true {
             let (jobs, hooks) = state.withLock { state in
@@ -129,37 +121,17 @@ final class LoopThread: SerialExecutor, TaskExecutor {
     private func wait(for watch: Watch) -> Ready {
         var polled = [
             watch.connection, pollfd(fd: watch.descriptors, events: Int16(POLLIN), revents: 0),
-            pollfd(fd: wakeup, events: Int16(POLLIN), revents: 0),
+            pollfd(fd: wakeup.descriptor, events: Int16(POLLIN), revents: 0),
         ]
         // What the jobs just queued must not wait, nor keep the descriptors waiting.
         let isBusy = state.withLock { !$0.jobs.isEmpty || $0.isStopping }
-        let count = poll(&polled, nfds_t(polled.count), isBusy ? 0 : Self.milliseconds(until: watch.until))
+        let count = poll(&polled, nfds_t(polled.count), isBusy ? 0 : watch.until.map { ($0 - .now).pollTimeout } ?? -1)
         if count < 0 {
             // EINTR cannot come, as this thread takes no signals; ENOMEM may, and is tried again a little later.
             usleep(10_000)
             return Ready()
         }
-        if polled[2].revents != 0 {
-            var value = eventfd_t()
-            // Fails only where another turn has read it.
-            _ = eventfd_read(wakeup, &value)
-        }
+        if polled[2].revents != 0 { wakeup.drain() }
         return Ready(connection: polled[0], hasDescriptors: polled[1].revents != 0)
     }
-
-    private static func milliseconds(until end: ContinuousClock.Instant?) -> CInt {
-        guard let end else { return -1 }
-        let left = ((end - .now) / .milliseconds(1)).rounded(.up)
-        return CInt(min(max(left, 0), 3_600_000))
-    }
-}
-
-private func loopThreadMain(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
-    // A signal for the process is another thread's to handle; a SIGPIPE of ours stays pending here and dies with us.
-    var all = sigset_t()
-    sigfillset(&all)
-    pthread_sigmask(SIG_BLOCK, &all, nil)
-    guard let argument else { return nil }
-    Unmanaged<LoopThread>.fromOpaque(argument).takeRetainedValue().run()
-    return nil
 }
