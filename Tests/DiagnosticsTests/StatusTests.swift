@@ -7,7 +7,7 @@ import Testing
 
 /// One page, of which one part may fail alone.
 @Suite(.timeLimit(.minutes(1))) struct StatusTests {
-    private let paths = Paths(environment: ["SCOUT_RUNTIME_DIR": "/nonexistent/scout-test", "HOME": "/nonexistent"])
+    private let paths = Paths(environment: ["SCOUT_RUNTIME_DIR": "/dev/null/scout-test", "HOME": "/nonexistent"])
 
     private func take(
         _ answers: Answers, _ subject: Subject = Answers.subject

@@ -96,7 +96,7 @@ import Testing
             "a duration becomes milliseconds", #"/ \.milliseconds\(1\)"#,
             ["Platform/PollTimeout.swift", "Diagnostics/HopRecorder.swift"]
         ),
-        ("bytes become hexadecimal digits", #"0123456789abcdef|< 16 \? "0""#, ["Platform/Hexadecimal.swift"]),
+        ("bytes become hexadecimal digits", #"Array\("0123456789abcdef"|< 16 \? "0""#, ["Platform/Hexadecimal.swift"]),
         ("a key file has its form", #"\\\(user\):\\\(digits\)"#, ["NBD/PresharedKey.swift"]),
     ])
     func thereIsOneOf(_ what: String, pattern: String, files: [String]) throws {

@@ -1,4 +1,5 @@
 import Glibc
+import Platform
 
 /// A known_hosts file on the disk.
 enum KnownHostsFile {
@@ -82,8 +83,8 @@ enum KnownHostsFile {
     private static func lock(_ file: CInt) -> Bool {
         let end = ContinuousClock.now + patience
         while true {
-            if flock(file, LOCK_EX | LOCK_NB) == 0 { return true }
-            guard errno == EWOULDBLOCK || errno == EINTR, ContinuousClock.now < end else { return false }
+            do throws(SystemError) { if try FileLock.take(file) { return true } } catch { return false }
+            guard ContinuousClock.now < end else { return false }
             usleep(10_000)
         }
     }

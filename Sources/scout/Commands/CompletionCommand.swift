@@ -1,6 +1,7 @@
 import ArgumentParser
 import Core
 import Glibc
+import Platform
 
 /// `scout completion`: the scripts for the shells.
 struct CompletionCommand: ParsableCommand {
@@ -37,7 +38,7 @@ struct CompleteCommand: ParsableCommand {
 
     func run() throws {
         // Whatever hangs, a file system or a gate, is left behind: nothing is offered then.
-        signal(SIGALRM) { _ in _exit(0) }
+        SignalAction { _ in _exit(0) }.install(for: SIGALRM)
         alarm(1)
         let candidates = CompletionCandidates()
         let completer = Completer(root: Scout.self, home: candidates.home, lookUp: candidates.values)
