@@ -158,28 +158,11 @@ final class OpenSSHServer: Sendable {
 
     @discardableResult
     static func runAll(_ arguments: [String], input: String? = nil) throws -> String {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = arguments
-        let (output, source) = (Pipe(), Pipe())
-        process.standardOutput = output
-        process.standardError = output
-        process.standardInput = source
-        try process.run()
-        try source.fileHandleForWriting.write(contentsOf: Data((input ?? "").utf8))
-        try source.fileHandleForWriting.close()
-        // FileHandle traps when a signal interrupts it, and signals are what some tests send.
-        var bytes: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 1 << 16)
-        while true {
-            let count = read(output.fileHandleForReading.fileDescriptor, &chunk, chunk.count)
-            if count < 0, errno == EINTR { continue }
-            if count <= 0 { break }
-            bytes += chunk[..<count]
-        }
-        let text = String(decoding: bytes, as: UTF8.self)
-        process.waitUntilExit()
-        guard process.terminationStatus == 0 else { throw Failure(description: "\(arguments): \(text)") }
+        // With what it says on stderr, too.
+        let command = ChildProcess("/bin/sh", ["sh", "-c", "exec \"$@\" 2>&1", "sh"] + arguments)
+        let ended = try command.output(within: .seconds(120), limit: 64 << 20, input: Array((input ?? "").utf8))
+        let text = String(decoding: ended.bytes, as: UTF8.self)
+        guard ended.isSuccess else { throw Failure(description: "\(arguments): \(text)") }
         return text
     }
 
