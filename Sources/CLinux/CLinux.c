@@ -18,9 +18,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -60,18 +58,11 @@ const int clinux_seek_data = SEEK_DATA;
 const int clinux_seek_hole = SEEK_HOLE;
 const int clinux_f_setsig = F_SETSIG;
 const int clinux_f_setpipe_sz = F_SETPIPE_SZ;
-const int clinux_f_getpipe_sz = F_GETPIPE_SZ;
-const short clinux_pollrdhup = POLLRDHUP;
 
 // A lock of length 0 reaches to the end of the file, wherever that is; `l_pid` must be 0 for these.
 
 int clinux_lock(int file, int isExclusive) {
     struct flock lock = {.l_type = isExclusive ? F_WRLCK : F_RDLCK, .l_whence = SEEK_SET};
-    return fcntl(file, F_OFD_SETLK, &lock);
-}
-
-int clinux_unlock(int file) {
-    struct flock lock = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
     return fcntl(file, F_OFD_SETLK, &lock);
 }
 
@@ -82,7 +73,6 @@ int clinux_is_locked(int file) {
 }
 
 const unsigned int clinux_rename_noreplace = RENAME_NOREPLACE;
-const unsigned int clinux_rename_exchange = RENAME_EXCHANGE;
 
 int clinux_renameat2(int from, const char *old, int to, const char *new_name, unsigned int flags) {
     return renameat2(from, old, to, new_name, flags);
@@ -223,14 +213,6 @@ const unsigned int clinux_atf_com = ATF_COM;
 
 const short clinux_posix_spawn_setsid = POSIX_SPAWN_SETSID;
 
-int clinux_set_parent_death_signal(int signal) { return prctl(PR_SET_PDEATHSIG, signal, 0, 0, 0); }
-
-int clinux_set_process_name(const char *name) { return prctl(PR_SET_NAME, name, 0, 0, 0); }
-
-int clinux_set_child_subreaper(int isOne) { return prctl(PR_SET_CHILD_SUBREAPER, isOne, 0, 0, 0); }
-
-int clinux_pidfd_open(int32_t process) { return (int)syscall(SYS_pidfd_open, process, 0); }
-
 int clinux_exit_code(int status, int *signal) {
     if (WIFEXITED(status)) return WEXITSTATUS(status);
     *signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
@@ -261,13 +243,3 @@ int clinux_window_size(int terminal, unsigned short *rows, unsigned short *colum
     *columns = size.ws_col;
     return 0;
 }
-
-int clinux_set_window_size(int terminal, unsigned short rows, unsigned short columns) {
-    struct winsize size;
-    memset(&size, 0, sizeof size);
-    size.ws_row = rows;
-    size.ws_col = columns;
-    return ioctl(terminal, TIOCSWINSZ, &size);
-}
-
-int clinux_set_controlling_terminal(int terminal) { return ioctl(terminal, TIOCSCTTY, 0); }

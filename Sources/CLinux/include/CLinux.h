@@ -36,22 +36,17 @@ extern const int clinux_seek_data;
 extern const int clinux_seek_hole;
 extern const int clinux_f_setsig;
 extern const int clinux_f_setpipe_sz;
-extern const int clinux_f_getpipe_sz;
-extern const short clinux_pollrdhup;
 
 // Open file description locks, on the whole file.
 
 /// Takes a lock without waiting (`F_OFD_SETLK`).
 int clinux_lock(int file, int isExclusive);
-/// Gives it back.
-int clinux_unlock(int file);
 /// 1 where somebody else's lock would keep an exclusive one away (`F_OFD_GETLK`), 0 where none would.
 int clinux_is_locked(int file);
 
 // Files
 
 extern const unsigned int clinux_rename_noreplace;
-extern const unsigned int clinux_rename_exchange;
 int clinux_renameat2(int from, const char *old, int to, const char *new_name, unsigned int flags);
 extern const unsigned int clinux_sync_file_range_write;
 extern const unsigned int clinux_sync_file_range_write_and_wait;
@@ -101,7 +96,6 @@ struct clinux_tcp_info {
     uint64_t bytes_received;
 };
 int clinux_tcp_info(int socket, struct clinux_tcp_info *info);
-extern const unsigned char clinux_tcp_established;
 /// Bytes that the peer's kernel has not acknowledged (`SIOCOUTQ`).
 int clinux_unacknowledged(int socket, int *bytes);
 
@@ -113,12 +107,6 @@ extern const unsigned int clinux_atf_com;
 // Processes
 
 extern const short clinux_posix_spawn_setsid;
-/// prctl(2) is variadic.
-int clinux_set_parent_death_signal(int signal);
-int clinux_set_process_name(const char *name);
-int clinux_set_child_subreaper(int isOne);
-/// A descriptor that is readable once the process has ended.
-int clinux_pidfd_open(int32_t process);
 
 /// The exit code that waitpid(2) tells of, or -1 where a signal ended it, which is `signal` then.
 int clinux_exit_code(int status, int *signal);
@@ -135,8 +123,5 @@ void clinux_action_default(void *action);
 
 /// The size of the window in cells (`TIOCGWINSZ`).
 int clinux_window_size(int terminal, unsigned short *rows, unsigned short *columns);
-int clinux_set_window_size(int terminal, unsigned short rows, unsigned short columns);
-/// Makes it the controlling terminal of a session that has none (`TIOCSCTTY`).
-int clinux_set_controlling_terminal(int terminal);
 
 #endif
